@@ -1,0 +1,79 @@
+package auditd
+
+import (
+	"auditreplay/pkg/ingest"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
+)
+
+// Key is what makes records one event: node, time and serial.
+type Key struct {
+	Node   string // node= as written, or ""
+	Millis int64  // since the epoch
+	Serial uint32
+}
+
+// Record is one line of an audit log, cut into its parts. All slices point
+// into the line; nothing is decoded yet.
+type Record struct {
+	Type     auparse.AuditMessageType
+	TypeName []byte // as written: "SYSCALL", "UNKNOWN[1334]"
+	Node     []byte
+	Millis   int64 // since the epoch
+	Serial   uint32
+	Body     []byte // what follows "msg=audit(...): ", without the enrichment
+	Enriched []byte // NAME=value pairs that auditd added (log_format=ENRICHED), without their separator
+	Line     []byte // the whole record, prefix and NULs stripped, without newline
+	Pos      ingest.Pos
+}
+
+// Event is one audit event: its records, reassembled, and what they say.
+// The zero value is ready for Builder.Build; Events are reused.
+type Event struct {
+	Key
+	Records []Record                 // in the order of canonical type and item, never of the file
+	Type    auparse.AuditMessageType // what schema.md calls event.type
+	TypeStr string                   // its name as written in the log
+	Late    bool
+
+	Result string // "success", "fail", or "" where no record states one
+	Ses    string // outer ses= in decimal; "" where no record has one, "unset" for 4294967295 and -1
+	AUID   string // outer auid= in decimal, "unset", or ""
+	UID    string
+	EUID   string
+	Names  Names // of AUID, UID, EUID: the log's own claims (ENRICHED), or ""
+
+	PID, PPID int // 0 where not stated
+	TTY       string
+	Comm      Text
+	Exe       Text
+	CWD       Text
+	Args      []Text // argv of an EXECVE
+	Keys      []string
+	Syscall   string // name, or number where unknown
+	Exit      string // decimal, or errno name
+
+	// Of user records (inside msg='...'): claims of the program that sent it.
+	Op       string
+	Acct     Text
+	Addr     string // "" for "?"
+	Hostname string
+	Terminal string
+
+	// Of LOGIN records.
+	OldSes, OldAUID string
+
+	Action           string // go-libaudit's Summary.Action
+	How              Text
+	ObjectType       string
+	ObjectPrimary    Text
+	ObjectSecondary  Text
+	Contradictions   []string // see schema.Event
+	Uncoalesced      bool     // the records do not form an event of a known shape: raw lines are output
+}
+
+// Names are the enriched names of the ids.
+type Names struct{ AUID, UID, EUID string }
+
+// Text is a decoded value that may not be UTF-8: the exact bytes.
+type Text []byte
