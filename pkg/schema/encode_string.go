@@ -1,0 +1,157 @@
+package schema
+
+import (
+	"encoding/binary"
+	"slices"
+	"unicode/utf8"
+)
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// special8 is zero where the eight bytes of w all stand for themselves in a
+// JSON string: ASCII, not below 0x20, neither quote nor backslash. A
+// subtraction carries only out of a byte that is special itself, so that no
+// word with a special byte passes.
+func special8(w uint64) uint64 {
+	return (w | (w - ones*0x20) | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones)) & highs
+}
+
+func load8(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+func load4(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+}
+
+func plainByte(c byte) bool {
+	return c >= 0x20 && c < utf8.RuneSelf && c != '"' && c != '\\'
+}
+
+// copyPlain copies s to d, which has the same length, and tells whether all
+// of s stands for itself. It works in words; a length that is no multiple of
+// one ends with a word that overlaps the one before.
+func copyPlain(d []byte, s string) bool {
+	n := len(s)
+	if n < 8 {
+		return copyShort(d, s)
+	}
+	lastD, lastS := d[n-8:], s[n-8:]
+	var special uint64
+	for len(s) > 8 && len(d) > 8 {
+		w := load8(s)
+		binary.LittleEndian.PutUint64(d, w)
+		special |= special8(w)
+		s, d = s[8:], d[8:]
+	}
+	w := load8(lastS)
+	binary.LittleEndian.PutUint64(lastD, w)
+	return special|special8(w) == 0
+}
+
+func copyShort(d []byte, s string) bool {
+	n := len(s)
+	if n >= 4 {
+		first, last := load4(s), load4(s[n-4:])
+		binary.LittleEndian.PutUint32(d, first)
+		binary.LittleEndian.PutUint32(d[n-4:], last)
+		return special8(uint64(first)|uint64(last)<<32) == 0
+	}
+	ok := true
+	for i := 0; i < len(s) && i < len(d); i++ {
+		d[i] = s[i]
+		ok = ok && plainByte(s[i])
+	}
+	return ok
+}
+
+// appendString writes s as a JSON string. Bytes that are not UTF-8 become
+// U+FFFD, as in encoding/json; who needs them writes a hex sibling.
+func appendString(dst []byte, s string) []byte {
+	at, n := len(dst), len(s)+2
+	if cap(dst)-at < n {
+		dst = slices.Grow(dst, n)
+	}
+	d := dst[at : at+n]
+	if !copyPlain(d[1:n-1], s) {
+		dst = appendEscaped(append(dst, '"'), s)
+		return append(dst, '"')
+	}
+	d[0], d[n-1] = '"', '"'
+	return dst[:at+n]
+}
+
+// appendEscaped writes the inside of a JSON string, a clean run at a time.
+func appendEscaped(dst []byte, s string) []byte {
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if plainByte(c) {
+			i++
+			continue
+		}
+		if c < utf8.RuneSelf {
+			dst = append(dst, s[start:i]...)
+			dst = appendEscape(dst, c)
+			i++
+			start = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, `\ufffd`...)
+			start = i + size
+		case r == '\u2028' || r == '\u2029': // line ends to JavaScript
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, `\u202`...)
+			dst = append(dst, hexDigits[r&0xF])
+			start = i + size
+		}
+		i += size
+	}
+	return append(dst, s[start:]...)
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendEscape writes an ASCII byte that cannot stand for itself.
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\b':
+		return append(dst, '\\', 'b')
+	case '\f':
+		return append(dst, '\\', 'f')
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xF])
+}
+
+// appendStrings writes a list of strings; nil is null.
+func appendStrings(dst []byte, list []string) []byte {
+	if list == nil {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '[')
+	for i, s := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, s)
+	}
+	return append(dst, ']')
+}
