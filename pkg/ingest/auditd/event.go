@@ -24,6 +24,7 @@ type Record struct {
 	Body     []byte // what follows "msg=audit(...): ", without the enrichment
 	Enriched []byte // NAME=value pairs that auditd added (log_format=ENRICHED), without their separator
 	Line     []byte // the whole record, prefix and NULs stripped, without newline
+	NULs     int    // NUL bytes that stood before it on its line
 	Pos      ingest.Pos
 }
 
@@ -63,13 +64,13 @@ type Event struct {
 	// Of LOGIN records.
 	OldSes, OldAUID string
 
-	Action           string // go-libaudit's Summary.Action
-	How              Text
-	ObjectType       string
-	ObjectPrimary    Text
-	ObjectSecondary  Text
-	Contradictions   []string // see schema.Event
-	Uncoalesced      bool     // the records do not form an event of a known shape: raw lines are output
+	Action          string // go-libaudit's Summary.Action
+	How             Text
+	ObjectType      string
+	ObjectPrimary   Text
+	ObjectSecondary Text
+	Contradictions  []string // see schema.Event
+	Uncoalesced     bool     // the records do not form an event of a known shape: raw lines are output
 }
 
 // Names are the enriched names of the ids.

@@ -1,0 +1,257 @@
+package auditd
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
+)
+
+// ErrInterpreted says that a record's time was written as a date ("ausearch
+// -i", audispd's interpret option): its zone, and often its serial, are lost.
+var ErrInterpreted = errors.New("interpreted record: a date where seconds since 1970 must stand")
+
+// What else ParseLine finds wrong with a line.
+var (
+	errEmpty          = errors.New("empty line")
+	errNoHeader       = errors.New("no msg=audit(")
+	errNoType         = errors.New("no type= before msg=audit(")
+	errTime           = errors.New("malformed time in audit(...)")
+	errTimeNegative   = errors.New("negative time in audit(...)")
+	errTimeOverflow   = errors.New("time out of range in audit(...)")
+	errSerial         = errors.New("malformed serial in audit(...)")
+	errSerialNegative = errors.New("negative serial in audit(...)")
+	errSerialOverflow = errors.New("serial out of range in audit(...)")
+	errNoEnd          = errors.New("no ): after the serial")
+)
+
+// maxSeconds is the last second of the year 9999, the last one RFC 3339 can say.
+const maxSeconds = 253402300799
+
+// ParseLine cuts one line of an audit log into rec's parts, which point into
+// line. Nothing is decoded and no byte is lost: what is not in a part is a
+// separator. rec.Pos is left as it is; after an error the rest is undefined.
+//
+// Leading NUL bytes (a hard reset leaves them before the next record) are
+// skipped and counted in rec.NULs; so is whatever a carrier put before node=
+// or type=. The error says why the line is no record; the caller knows where.
+func ParseLine(line []byte, rec *Record) error {
+	nuls := 0
+	for nuls < len(line) && line[nuls] == 0 {
+		nuls++
+	}
+	line = line[nuls:]
+	for len(line) > 0 && (line[len(line)-1] == '\r' || line[len(line)-1] == '\n') {
+		line = line[:len(line)-1]
+	}
+	rec.NULs = nuls
+	h, err := findHeader(line)
+	if err != nil {
+		return err
+	}
+	line = line[h.start:]
+	at := h.stamp - h.start
+	millis, serial, n, err := parseStamp(line[at:])
+	if err != nil {
+		if interpreted(line[at:]) {
+			return ErrInterpreted
+		}
+		return err
+	}
+	body := line[at+n:]
+	if len(body) > 0 && body[0] == ' ' {
+		body = body[1:]
+	}
+	rec.Line, rec.Node, rec.TypeName = line, h.node, h.typ
+	rec.Type = typeOf(h.typ)
+	rec.Millis, rec.Serial = millis, serial
+	rec.Body, rec.Enriched = splitEnriched(body)
+	return nil
+}
+
+// header is where the parts of a line's head stand.
+type header struct {
+	start int // of node= or type=
+	stamp int // after "audit("
+	node  []byte
+	typ   []byte
+}
+
+// findHeader finds the head where it should be, at the start of the line.
+func findHeader(line []byte) (header, error) {
+	var h header
+	p := 0
+	if hasPrefix(line, "node=") {
+		sp := bytes.IndexByte(line, ' ')
+		if sp < 0 {
+			return h, errNoHeader
+		}
+		h.node = line[5:sp]
+		p = sp + 1
+	}
+	if hasPrefix(line[p:], "type=") {
+		name := line[p+5:]
+		sp := bytes.IndexByte(name, ' ')
+		if sp > 0 {
+			h.typ = name[:sp]
+			at := p + 5 + sp + 1
+			if hasPrefix(line[at:], "msg=audit(") {
+				h.stamp = at + 10
+				return h, nil
+			}
+		}
+	}
+	return searchHeader(line)
+}
+
+// searchHeader finds a head behind a carrier's prefix, and the kernel's form
+// of it: "audit: type=1006 audit(1670583961.051:202): ...".
+func searchHeader(line []byte) (header, error) {
+	if len(bytes.TrimSpace(line)) == 0 {
+		return header{}, errEmpty
+	}
+	err := errNoHeader
+	for from := 0; ; {
+		i := bytes.Index(line[from:], []byte("audit("))
+		if i < 0 {
+			return header{}, err
+		}
+		at := from + i
+		from = at + len("audit(")
+		head, msg := bytes.CutSuffix(line[:at], []byte("msg="))
+		h, ok := lastType(head)
+		if ok {
+			h.stamp = from
+			return h, nil
+		}
+		if msg {
+			err = errNoType
+		}
+	}
+}
+
+// lastType finds "[node=HOST ]type=NAME " at the end of head.
+func lastType(head []byte) (header, bool) {
+	rest := bytes.TrimRight(head, " ")
+	if len(rest) == len(head) {
+		return header{}, false
+	}
+	word := rest[bytes.LastIndexByte(rest, ' ')+1:]
+	start := len(rest) - len(word)
+	if i := bytes.LastIndex(word, []byte("type=")); i >= 0 { // "[12.8]type=1300" of a console
+		start += i
+		word = word[i:]
+	}
+	if !hasPrefix(word, "type=") || len(word) == len("type=") {
+		return header{}, false
+	}
+	h := header{start: start, typ: word[len("type="):]}
+	if before := bytes.TrimRight(rest[:start], " "); len(before) < start {
+		word = before[bytes.LastIndexByte(before, ' ')+1:]
+		if hasPrefix(word, "node=") {
+			h.node = word[len("node="):]
+			h.start = len(before) - len(word)
+		}
+	}
+	return h, true
+}
+
+// parseStamp reads "SEC.MMM:SERIAL):" and gives its length.
+func parseStamp(b []byte) (millis int64, serial uint32, n int, err error) {
+	if hasPrefix(b, "-") {
+		return 0, 0, 0, errTimeNegative
+	}
+	var sec int64
+	i := 0
+	for ; i < len(b) && isDigit(b[i]); i++ {
+		if sec = sec*10 + int64(b[i]-'0'); sec > maxSeconds {
+			return 0, 0, 0, errTimeOverflow
+		}
+	}
+	if i == 0 || len(b) < i+5 || b[i] != '.' || b[i+4] != ':' ||
+		!isDigit(b[i+1]) || !isDigit(b[i+2]) || !isDigit(b[i+3]) {
+		return 0, 0, 0, errTime
+	}
+	millis = sec*1000 + int64(b[i+1]-'0')*100 + int64(b[i+2]-'0')*10 + int64(b[i+3]-'0')
+	i += 5
+	if hasPrefix(b[i:], "-") {
+		return 0, 0, 0, errSerialNegative
+	}
+	first := i
+	var s uint64
+	for ; i < len(b) && isDigit(b[i]); i++ {
+		if s = s*10 + uint64(b[i]-'0'); s > 1<<32-1 {
+			return 0, 0, 0, errSerialOverflow
+		}
+	}
+	switch {
+	case i == first:
+		return 0, 0, 0, errSerial
+	case hasPrefix(b[i:], "):"):
+		return millis, uint32(s), i + 2, nil
+	case hasPrefix(b[i:], ") :"): // audispd's syslog form
+		return millis, uint32(s), i + 3, nil
+	}
+	return 0, 0, 0, errNoEnd
+}
+
+// interpreted reports whether a stamp that is not one is a date instead:
+// "06/29/2024 09:51:56.042:202)", in whatever order a locale has it.
+func interpreted(b []byte) bool {
+	end := bytes.IndexByte(b, ')')
+	if end < 0 {
+		return false
+	}
+	b = b[:end]
+	sp := bytes.LastIndexByte(b, ' ')
+	return sp > 0 && isDigit(b[0]) && bytes.Count(b[sp:], []byte(":")) >= 2
+}
+
+// typeOf gives the number of a record type: its name, "UNKNOWN[1334]" of an
+// auditd older than the kernel, "1334", or journald's "AUDIT1334". It is 0
+// where there is none.
+func typeOf(name []byte) auparse.AuditMessageType {
+	switch string(name) { // the usual ones: the library's table costs a hash
+	case "PATH":
+		return auparse.AUDIT_PATH
+	case "SYSCALL":
+		return auparse.AUDIT_SYSCALL
+	case "PROCTITLE":
+		return auparse.AUDIT_PROCTITLE
+	case "CWD":
+		return auparse.AUDIT_CWD
+	case "SOCKADDR":
+		return auparse.AUDIT_SOCKADDR
+	case "EXECVE":
+		return auparse.AUDIT_EXECVE
+	}
+	if t, err := auparse.GetAuditMessageType(string(name)); err == nil {
+		return t
+	}
+	if hasPrefix(name, "AUDIT") {
+		name = name[len("AUDIT"):]
+	}
+	var t uint32
+	for _, c := range name {
+		if !isDigit(c) || t > 1<<16 {
+			return 0
+		}
+		t = t*10 + uint32(c-'0')
+	}
+	if t >= 1<<16 {
+		return 0
+	}
+	return auparse.AuditMessageType(t)
+}
+
+// Daemon reports whether auditd itself wrote the record (DAEMON_START ...):
+// its serial is auditd's own counter, not the kernel's.
+func (r *Record) Daemon() bool {
+	return r.Type >= auparse.AUDIT_DAEMON_START && r.Type <= auparse.AUDIT_LAST_DAEMON
+}
+
+func hasPrefix(b []byte, prefix string) bool {
+	return len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
