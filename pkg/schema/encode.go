@@ -9,8 +9,9 @@ import (
 )
 
 // AppendJSON appends e to dst as encoding/json would write it without HTML
-// escaping, and without the newline of an Encoder. It allocates nothing where
-// dst has room and Metadata.Extra holds the types of this package (or text).
+// escaping, and without the newline of an Encoder (one difference: U+FFFD is
+// always written as \ufffd). It allocates nothing where dst has room and
+// Metadata.Extra holds the types of this package (or text).
 //
 // What JSON has no form for (a year beyond 9999, a channel in Extra, Data that
 // is no JSON) becomes null; Encoder.Encode reports it.

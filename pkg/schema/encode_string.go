@@ -72,7 +72,9 @@ func copyShort(d []byte, s string) bool {
 }
 
 // appendString writes s as a JSON string. Bytes that are not UTF-8 become
-// U+FFFD, as in encoding/json; who needs them writes a hex sibling.
+// \ufffd, as in encoding/json; who needs them writes a hex sibling. A genuine
+// U+FFFD is written like that too, so that what is read back and written
+// again is the same text.
 func appendString(dst []byte, s string) []byte {
 	at, n := len(dst), len(s)+2
 	if cap(dst)-at < n {
@@ -104,12 +106,12 @@ func appendEscaped(dst []byte, s string) []byte {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
+		switch r {
+		case utf8.RuneError: // U+FFFD or no UTF-8
 			dst = append(dst, s[start:i]...)
 			dst = append(dst, `\ufffd`...)
 			start = i + size
-		case r == '\u2028' || r == '\u2029': // line ends to JavaScript
+		case '\u2028', '\u2029': // line ends to JavaScript
 			dst = append(dst, s[start:i]...)
 			dst = append(dst, `\u202`...)
 			dst = append(dst, hexDigits[r&0xF])

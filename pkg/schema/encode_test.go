@@ -16,7 +16,8 @@ import (
 	"auditreplay/pkg/schema"
 )
 
-// byTheBook is what encoding/json writes for e.
+// byTheBook is what encoding/json writes for e, but for U+FFFD, which we
+// always escape.
 func byTheBook(t testing.TB, e *auditevent.AuditEvent) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -25,7 +26,7 @@ func byTheBook(t testing.TB, e *auditevent.AuditEvent) string {
 	if err := enc.Encode(e); err != nil {
 		t.Fatal(err)
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), "\ufffd", `\ufffd`)
 }
 
 // action is a typical event of about 1 KB: a command run as root.

@@ -2,6 +2,8 @@ package schema_test
 
 import (
 	"encoding/json"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,9 +122,9 @@ func (d *dice) event() *auditevent.AuditEvent {
 		e.Source.Extra = map[string]any{"port": d.text()}
 	}
 	if d.roll(4) == 0 {
-		e.Metadata.Extra[d.text()] = []any{d.text(), float64(d.roll(256)) / 3, nil}
+		e.Metadata.Extra[d.text()] = []any{strings.ReplaceAll(d.text(), "\ufffd", "?"), float64(d.roll(256)) / 3, nil}
 	}
-	if text, err := json.Marshal(d.text()); d.roll(2) > 0 && err == nil {
+	if text, err := json.Marshal(strings.ToValidUTF8(strings.ReplaceAll(d.text(), "\ufffd", "?"), "?")); d.roll(2) > 0 && err == nil {
 		e.Data = (*json.RawMessage)(&text)
 	}
 	return e
@@ -144,5 +146,33 @@ func FuzzAppendJSON(f *testing.F) {
 		if got := string(schema.AppendJSON(nil, e)) + "\n"; got != want {
 			t.Fatalf("got  %s\nwant %s", got, want)
 		}
+		if again := roundTrip(t, want); again != want && e.Type != "" {
+			t.Fatalf("read and written again %s\nwant %s", again, want)
+		}
 	})
+}
+
+// roundTrip decodes and encodes what it is given.
+func roundTrip(t testing.TB, text string) string {
+	t.Helper()
+	var out strings.Builder
+	enc := schema.NewEncoder(&out)
+	dec := schema.NewDecoder(strings.NewReader(text), "saved.jsonl")
+	for {
+		e, err := dec.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Log(err)
+			continue
+		}
+		if err := enc.Encode(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := enc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }
