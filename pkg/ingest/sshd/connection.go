@@ -1,0 +1,121 @@
+package sshd
+
+import (
+	"strings"
+	"time"
+
+	"auditreplay/pkg/ingest"
+)
+
+// connection is one life of one monitor's PID: what has to be remembered of it
+// until its logins are decided and ended.
+type connection struct {
+	Seq         int // connections in the order they were first heard of
+	PID, Life   int
+	Addr        string
+	Port        int
+	LAddr       string
+	LPort       int
+	ConnTime    time.Time
+	Last        time.Time // of its last line
+	Over        time.Time // of the first line that shows its end
+	Account     string    // named before authentication
+	InvalidUser bool
+	Opened      bool // PAM's session was opened: it logged in, even if that line is lost
+
+	Named    *note   // the line that named an account that cannot log in, if no decision has come of it
+	Denied   *note   // the account may not log in: the reason of every failure
+	Refusals []*note // refused keys whose "Failed" has not come
+	Partials []*note // methods passed of several
+
+	Failures int
+	LastFail *Login   // may yet get its reason
+	Logins   []*Login // accepted: one, but for forgery
+	EndRank  int
+
+	ChildPID  int
+	AuditSes  string
+	AuditUID  string
+	BeforeSes bool // AuditSes is of a line before the login: the session may not be its own yet
+}
+
+// note is a line that is remembered: a refusal, a partial success.
+type note struct {
+	Pos            ingest.Pos `json:"-"`
+	Time, Received time.Time
+	Line           Line
+	Also           []ingest.Pos `json:"-"`
+}
+
+func newNote(in *input) *note {
+	n := &note{Pos: in.pos, Time: in.m.Time, Received: in.m.Received, Line: *in.l}
+	// Lines are parsed from buffers that may be reused.
+	n.Line.own()
+	return n
+}
+
+// own makes l independent of the text it was parsed from.
+func (l *Line) own() {
+	for _, s := range [...]*string{
+		&l.Text, &l.Account, &l.Addr, &l.Method, &l.Algorithm, &l.Fingerprint, &l.KeyID, &l.Serial,
+		&l.CAAlgorithm, &l.CAFingerprint, &l.Error, &l.Reason,
+	} {
+		*s = strings.Clone(*s)
+	}
+}
+
+// fits reports whether what l says of its peer can be said of k.
+func (k *connection) fits(l *Line) bool {
+	if l.Addr == "" || k.Addr == "" {
+		return true
+	}
+	return l.Addr == k.Addr && (l.Port == 0 || k.Port == 0 || l.Port == k.Port)
+}
+
+// adopt takes over what l says of the peer.
+func (k *connection) adopt(l *Line) {
+	if k.Addr == "" && l.Addr != "" {
+		k.Addr = strings.Clone(l.Addr)
+	}
+	if k.Port == 0 && l.Addr == k.Addr {
+		k.Port = l.Port
+	}
+	if l.Preauth || l.Kind == Invalid || l.Kind == Refused || l.Kind == Failed || l.Kind == Partial {
+		if l.Account != "" && k.Account == "" {
+			k.Account = strings.Clone(l.Account)
+		}
+		k.InvalidUser = k.InvalidUser || l.InvalidUser
+	}
+}
+
+func (k *connection) accepted() bool { return len(k.Logins) > 0 }
+
+func (k *connection) over() bool { return !k.Over.IsZero() }
+
+// applies reports whether a refusal is the reason for what l says failed, or
+// passed all the same.
+func (n *note) applies(l *Line) bool {
+	r := &n.Line
+	if r.Account != "" && r.Account != l.Account {
+		return false
+	}
+	if strings.HasPrefix(r.Method, "keyboard-interactive") {
+		return strings.HasPrefix(l.Method, "keyboard-interactive")
+	}
+	if l.Method != "publickey" && l.Method != "hostbased" {
+		return false
+	}
+	if l.Algorithm == "" {
+		return true // up to 6.2 the line names no key
+	}
+	cert := strings.HasSuffix(l.Algorithm, "-CERT")
+	switch {
+	case r.Fingerprint != "":
+		return r.Fingerprint == l.Fingerprint && r.Algorithm == l.Algorithm
+	case r.KeyID != "":
+		return r.KeyID == l.KeyID
+	case r.Error == certError:
+		return cert
+	}
+	return true
+}
