@@ -71,6 +71,29 @@ type Event struct {
 	ObjectSecondary Text
 	Contradictions  []string // see schema.Event
 	Uncoalesced     bool     // the records do not form an event of a known shape: raw lines are output
+
+	Paths []Path // PATH records, by item
+	Sock  *Sock  // SOCKADDR record, or nil
+
+	sock  Sock
+	arena []byte // decoded values
+}
+
+// Path is one PATH record: a file that the syscall touched.
+type Path struct {
+	Name     Text   // nil for (null)
+	NameType string // "NORMAL", "PARENT", "CREATE", "DELETE", "UNKNOWN"
+	Mode     uint32 // st_mode
+	HasMode  bool
+}
+
+// Sock is a socket's address (saddr= of a SOCKADDR record).
+type Sock struct {
+	Family string // "ipv4", "ipv6", "unix", "netlink", another family's number, or "" where saddr is malformed
+	Addr   string // of ipv4 and ipv6
+	Port   string
+	Path   Text // of unix; abstract names have "@" for their leading NUL
+	Raw    Text // saddr= as it stands
 }
 
 // Names are the enriched names of the ids.

@@ -1,0 +1,232 @@
+package auditd
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
+)
+
+// Builder makes Events of records. It remembers what many events share
+// (strings, names of syscalls, the meaning of event shapes), all of it
+// bounded. A Builder is not safe for concurrent use; make one for each worker.
+type Builder struct {
+	interned [1024]string
+	syscalls [256]syscallName
+	norms    map[shape]*norm
+
+	order []ordered // of the event that is being built
+	self  outer     // its SYSCALL record
+	main  outer     // its characterising record
+	other outer
+}
+
+// NewBuilder returns a Builder that has seen nothing.
+func NewBuilder() *Builder { return &Builder{norms: make(map[shape]*norm)} }
+
+// Build fills ev from all records of one event, given in any order. What ev
+// held before is gone; what it holds then points into the records' lines and
+// into memory of its own, which the next Build of the same ev reuses.
+func (b *Builder) Build(recs []Record, ev *Event) {
+	ev.reset()
+	if len(recs) == 0 {
+		return
+	}
+	b.sort(recs)
+	for i := range b.order {
+		ev.Records = append(ev.Records, recs[b.order[i].at])
+	}
+	first := &ev.Records[0]
+	ev.Key = Key{Node: b.str(first.Node), Millis: first.Millis, Serial: first.Serial}
+
+	sys, main := choose(ev.Records)
+	b.setType(ev, sys, main)
+	b.other = outer{}
+	b.self.read(ev, sys)
+	b.main.read(ev, main)
+	b.fill(ev, sys, main)
+	b.parts(ev)
+	b.claims(ev, main)
+	b.summarise(ev, sys, main)
+}
+
+// reset empties ev and keeps its memory.
+func (ev *Event) reset() {
+	*ev = Event{
+		Records:        ev.Records[:0],
+		Args:           ev.Args[:0],
+		Keys:           ev.Keys[:0],
+		Contradictions: ev.Contradictions[:0],
+		Paths:          ev.Paths[:0],
+		arena:          ev.arena[:0],
+	}
+}
+
+// ordered is a record's place in the canonical order: by type, then PATH
+// records by item= and EXECVE records by their first argument, then by bytes.
+type ordered struct {
+	rank uint64
+	at   int
+}
+
+func (b *Builder) sort(recs []Record) {
+	b.order = b.order[:0]
+	for i := range recs {
+		r := &recs[i]
+		rank := uint64(r.Type) << 32
+		if r.Type == 0 { // unknown name
+			rank = 1 << 63
+		}
+		switch r.Type {
+		case auparse.AUDIT_PATH:
+			rank |= uint64(number(r.Body, "item="))
+		case auparse.AUDIT_EXECVE:
+			rank |= uint64(firstArg(r.Body))
+		}
+		b.order = append(b.order, ordered{rank, i})
+	}
+	less := func(x, y ordered) int {
+		if c := cmp.Compare(x.rank, y.rank); c != 0 {
+			return c
+		}
+		return bytes.Compare(recs[x.at].Line, recs[y.at].Line)
+	}
+	if len(b.order) > 32 {
+		slices.SortFunc(b.order, less)
+		return
+	}
+	for i := 1; i < len(b.order); i++ {
+		for j := i; j > 0 && less(b.order[j], b.order[j-1]) < 0; j-- {
+			b.order[j], b.order[j-1] = b.order[j-1], b.order[j]
+		}
+	}
+}
+
+// number reads the digits after the name that body starts with, 0 where it
+// starts otherwise.
+func number(body []byte, name string) uint32 {
+	if !hasPrefix(body, name) {
+		return 0
+	}
+	return digits(body[len(name):])
+}
+
+// digits reads the digits that b starts with; beyond 32 bits it stays at the end.
+func digits(b []byte) uint32 {
+	var n uint64
+	for i := 0; i < len(b) && isDigit(b[i]); i++ {
+		if n = n*10 + uint64(b[i]-'0'); n > 1<<32-1 {
+			return 1<<32 - 1
+		}
+	}
+	return uint32(n)
+}
+
+// part reports whether records of type t are part of another record's event
+// and never characterise one themselves.
+func part(t auparse.AuditMessageType) bool {
+	switch t {
+	case auparse.AUDIT_SYSCALL, auparse.AUDIT_EXECVE, auparse.AUDIT_CWD, auparse.AUDIT_PATH,
+		auparse.AUDIT_SOCKADDR, auparse.AUDIT_PROCTITLE, auparse.AUDIT_BPRM_FCAPS, auparse.AUDIT_EOE:
+		return true
+	}
+	return false
+}
+
+// choose finds the SYSCALL record (-1: none) and the record that characterises
+// the event (-1: none) among records in canonical order. Of several of the
+// latter, those that the kernel adds to a syscall (1300 to 1399: OBJ_PID,
+// FD_PAIR, MMAP ...) come last.
+func choose(recs []Record) (sys, main int) {
+	sys, main = -1, -1
+	for i := range recs {
+		t := recs[i].Type
+		if t == auparse.AUDIT_SYSCALL && sys < 0 {
+			sys = i
+		}
+		if !part(t) && (main < 0 || beside(recs[main].Type) && !beside(t)) {
+			main = i
+		}
+	}
+	return sys, main
+}
+
+func beside(t auparse.AuditMessageType) bool { return t == 0 || t >= 1300 && t < 1400 }
+
+// setType sets what schema.Event calls type.
+func (b *Builder) setType(ev *Event, sys, main int) {
+	at := main
+	if at < 0 {
+		at = slices.IndexFunc(ev.Records, func(r Record) bool { return r.Type == auparse.AUDIT_EXECVE })
+	}
+	if at < 0 {
+		at = sys
+	}
+	if at < 0 { // records of a syscall whose SYSCALL record is missing
+		at = 0
+		ev.Uncoalesced = true
+	}
+	r := &ev.Records[at]
+	ev.Type, ev.TypeStr = r.Type, b.str(r.TypeName)
+}
+
+// parts reads the records that belong to a syscall.
+func (b *Builder) parts(ev *Event) {
+	for i := 0; i < len(ev.Records); i++ {
+		r := &ev.Records[i]
+		switch r.Type {
+		case auparse.AUDIT_EXECVE:
+			i += b.argv(ev, i) - 1
+		case auparse.AUDIT_PATH:
+			b.path(ev, r)
+		case auparse.AUDIT_CWD:
+			if ev.CWD == nil {
+				if v, ok := r.Field("cwd"); ok && !absent(v) {
+					ev.CWD = ev.text(v)
+				}
+			}
+		case auparse.AUDIT_SOCKADDR:
+			if ev.Sock == nil {
+				b.sockaddr(ev, r)
+			}
+		}
+	}
+}
+
+func (b *Builder) path(ev *Event, r *Record) {
+	var p Path
+	f := fields{b: r.Body}
+	for {
+		name, v, ok := f.next()
+		if !ok {
+			break
+		}
+		switch string(name) {
+		case "name":
+			if !absent(v) {
+				p.Name = ev.text(v)
+			}
+			continue
+		case "mode":
+			p.Mode, p.HasMode = octal(v)
+			continue
+		case "nametype", "objtype": // kernels before 4.1 say objtype
+			p.NameType = b.str(v)
+		default:
+			continue
+		}
+		break // what follows are capabilities
+	}
+	ev.Paths = append(ev.Paths, p)
+}
+
+func octal(v []byte) (n uint32, ok bool) {
+	for _, c := range v {
+		if c < '0' || c > '7' || n > 1<<28 {
+			return 0, false
+		}
+		n = n<<3 | uint32(c-'0')
+	}
+	return n, len(v) > 0
+}

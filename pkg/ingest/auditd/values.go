@@ -1,0 +1,171 @@
+package auditd
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
+)
+
+// str gives b as a string; those that come again and again are made once.
+func (b *Builder) str(v []byte) string {
+	if len(v) == 0 {
+		return ""
+	}
+	if len(v) > 64 {
+		return string(v)
+	}
+	h := uint32(2166136261)
+	for _, c := range v {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	s := &b.interned[(h^h>>16)%uint32(len(b.interned))]
+	if *s != string(v) {
+		*s = string(v)
+	}
+	return *s
+}
+
+// value is str for a field that may be absent.
+func (b *Builder) value(v []byte) string {
+	if absent(v) {
+		return ""
+	}
+	return b.str(plain(v))
+}
+
+// id gives an id as the Event holds it. The kernel writes (uint32)-1 for one
+// that was never set, auditd "-1", an interpreting tool "unset".
+func (b *Builder) id(v []byte) string {
+	switch string(v) {
+	case "", "?":
+		return ""
+	case "4294967295", "-1", "unset":
+		return "unset"
+	}
+	return b.str(plain(v))
+}
+
+// names takes the names of AUID, UID and EUID from the enrichment of the
+// record at, where not known yet. They are claims of the log: a name auditd
+// could not find stays unknown.
+func (b *Builder) names(ev *Event, at int) {
+	if at < 0 || len(ev.Records[at].Enriched) == 0 {
+		return
+	}
+	f := fields{b: ev.Records[at].Enriched}
+	for {
+		name, v, ok := f.next()
+		if !ok {
+			return
+		}
+		var dst *string
+		id := ""
+		switch string(name) {
+		case "AUID":
+			dst, id = &ev.Names.AUID, ev.AUID
+		case "UID":
+			dst, id = &ev.Names.UID, ev.UID
+		case "EUID":
+			dst, id = &ev.Names.EUID, ev.EUID
+		default:
+			continue
+		}
+		if *dst != "" || id == "" || id == "unset" || absent(v) {
+			continue
+		}
+		if isHex(v) {
+			v = ev.text(v)
+		} else if v = plain(v); hasPrefix(v, "unknown(") || string(v) == "unset" {
+			continue
+		}
+		*dst = b.str(v)
+	}
+}
+
+// syscallName is an entry of the Builder's cache.
+type syscallName struct {
+	arch   uint32
+	number uint32
+	name   string
+}
+
+// setSyscall names the syscall, by architecture. What is not in the tables, or
+// already a name, stays as it stands.
+func (b *Builder) setSyscall(ev *Event, arch, nr []byte) {
+	if absent(nr) {
+		return
+	}
+	a, ok := hex32(arch)
+	if !ok || !isDigit(nr[0]) || len(nr) > 6 {
+		ev.Syscall = b.str(plain(nr))
+		return
+	}
+	n := digits(nr)
+	s := &b.syscalls[(n^a>>4)%uint32(len(b.syscalls))]
+	if s.name == "" || s.arch != a || s.number != n {
+		name, ok := auparse.AuditSyscalls[auparse.AuditArch(a).String()][int(n)]
+		if !ok {
+			ev.Syscall = b.str(nr)
+			return
+		}
+		*s = syscallName{a, n, name}
+	}
+	ev.Syscall = s.name
+}
+
+func hex32(v []byte) (n uint32, ok bool) {
+	if len(v) == 0 || len(v) > 8 {
+		return 0, false
+	}
+	for _, c := range v {
+		switch {
+		case isDigit(c):
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		n = n<<4 | uint32(c)
+	}
+	return n, true
+}
+
+// setExit keeps a syscall's return value, or names the error it is.
+func (b *Builder) setExit(ev *Event, v []byte) {
+	if absent(v) {
+		return
+	}
+	if v[0] == '-' && len(v) < 6 {
+		if n, err := strconv.Atoi(string(v[1:])); err == nil {
+			if name, ok := auparse.AuditErrnoToName[n]; ok {
+				ev.Exit = name
+				return
+			}
+		}
+	}
+	ev.Exit = b.str(v)
+}
+
+// setKeys reads key= of the event's records: the keys of the audit rules that
+// asked for it. Several are joined by 0x01, which makes the whole hex.
+func (b *Builder) setKeys(ev *Event) {
+	key := first(b.self.key, b.main.key)
+	if absent(key) {
+		return
+	}
+	v := []byte(ev.text(key))
+	for {
+		k, rest, more := bytes.Cut(v, []byte{1})
+		if k = bytes.TrimPrefix(k, []byte("key=")); len(k) > 0 {
+			ev.Keys = append(ev.Keys, b.str(k))
+		}
+		if !more {
+			return
+		}
+		v = rest
+	}
+}
