@@ -34,6 +34,9 @@ type Source struct {
 
 	// OpenRaw opens the (decompressed) bytes from the start.
 	OpenRaw func() (io.ReadCloser, error)
+	// OpenAt gives the same bytes for random access and how many they are; nil
+	// where only OpenRaw was set. Callers use Source.ReaderAt.
+	OpenAt func() (io.ReaderAt, int64, error)
 
 	Counts Counts
 }
