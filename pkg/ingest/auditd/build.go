@@ -136,8 +136,7 @@ func part(t auparse.AuditMessageType) bool {
 
 // choose finds the SYSCALL record (-1: none) and the record that characterises
 // the event (-1: none) among records in canonical order. Of several of the
-// latter, those that the kernel adds to a syscall (1300 to 1399: OBJ_PID,
-// FD_PAIR, MMAP ...) come last.
+// latter, those that the kernel appends to a syscall come last.
 func choose(recs []Record) (sys, main int) {
 	sys, main = -1, -1
 	for i := range recs {
@@ -145,14 +144,26 @@ func choose(recs []Record) (sys, main int) {
 		if t == auparse.AUDIT_SYSCALL && sys < 0 {
 			sys = i
 		}
-		if !part(t) && (main < 0 || beside(recs[main].Type) && !beside(t)) {
+		if !part(t) && (main < 0 || appended(recs[main].Type) && !appended(t)) {
 			main = i
 		}
 	}
 	return sys, main
 }
 
-func beside(t auparse.AuditMessageType) bool { return t == 0 || t >= 1300 && t < 1400 }
+// appended reports whether the kernel writes records of type t after the
+// SYSCALL record, as details of it (kernel/auditsc.c, show_special and
+// audit_log_exit), and not on their own account while the syscall runs.
+func appended(t auparse.AuditMessageType) bool {
+	switch t {
+	case auparse.AUDIT_IPC, auparse.AUDIT_SOCKETCALL, auparse.AUDIT_IPC_SET_PERM,
+		auparse.AUDIT_MQ_OPEN, auparse.AUDIT_MQ_SENDRECV, auparse.AUDIT_MQ_NOTIFY, auparse.AUDIT_MQ_GETSETATTR,
+		auparse.AUDIT_FD_PAIR, auparse.AUDIT_OBJ_PID, auparse.AUDIT_CAPSET, auparse.AUDIT_MMAP,
+		auparse.AUDIT_KERN_MODULE, auparse.AUDIT_TIME_INJOFFSET, auparse.AUDIT_TIME_ADJNTPVAL, auparse.AUDIT_OPENAT2, 0:
+		return true
+	}
+	return false
+}
 
 // setType sets what schema.Event calls type.
 func (b *Builder) setType(ev *Event, sys, main int) {

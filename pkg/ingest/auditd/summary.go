@@ -61,7 +61,7 @@ func syscallNumber(name string) (arch, number string, ok bool) {
 func (b *Builder) summarise(ev *Event, sys, main int) {
 	ev.How = how(ev.Exe, ev.Comm)
 	var n *norm
-	if main >= 0 {
+	if main >= 0 && (sys < 0 || !appended(ev.Type)) {
 		n = b.norm(ev, ev.Type, avcFlavour(&ev.Records[main]))
 	}
 	if n == nil && sys >= 0 {
