@@ -166,7 +166,7 @@ func (d *decoded) Read(p []byte) (int, error) {
 	if d.err != nil {
 		return 0, d.err
 	}
-	n, err := d.read(p)
+	n, err := d.read(p[:d.most(len(p))])
 	d.out += int64(n)
 	if n == 0 && err == nil && len(p) > 0 {
 		if d.empty++; d.empty > 1000 {
@@ -181,14 +181,25 @@ func (d *decoded) Read(p []byte) (int, error) {
 	case err != nil:
 		d.err = d.fault(err)
 	case d.out > d.o.MaxBytes:
+		n--
+		d.out--
 		d.err = &Damage{Path: d.path, Offset: d.out, What: fmt.Sprintf("decompression bomb (more than %d bytes)", d.o.MaxBytes)}
-	case d.out > ratioFrom && d.out/d.o.MaxRatio > d.stored.Load():
+	case d.out >= ratioFrom && d.out%ratioStep == 0 && d.out/d.o.MaxRatio > d.stored.Load():
 		d.err = &Damage{Path: d.path, Offset: d.out, What: fmt.Sprintf("decompression bomb (more than %d:1)", d.o.MaxRatio)}
 	}
 	if n > 0 {
 		return n, nil
 	}
 	return 0, d.err
+}
+
+// ratioStep is how often the ratio is looked at: at fixed places, so that a
+// bomb ends at the same byte however it is read.
+const ratioStep = 1 << 20
+
+// most is how much to read at once to stop where a limit is looked at.
+func (d *decoded) most(n int) int {
+	return int(min(int64(n), d.o.MaxBytes+1-d.out, ratioStep-d.out%ratioStep))
 }
 
 // read reads from the decoder, which is made at the first call: so a damaged

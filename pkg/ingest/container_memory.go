@@ -24,7 +24,8 @@ func (d *discovery) remember(b blob, r io.Reader) (blob, error) {
 		return b, err
 	}
 	in := &faultReader{r: r}
-	if _, err = io.Copy(z, in); err == nil || in.err != nil {
+	// Not z.ReadFrom, which keeps in's error as its own.
+	if _, err = io.Copy(struct{ io.Writer }{z}, in); err == nil || in.err != nil {
 		err = z.Close()
 	}
 	if errors.Is(err, errNoRoom) {
