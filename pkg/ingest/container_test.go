@@ -179,7 +179,7 @@ func readAll(t testing.TB, s *ingest.Source) ([]byte, error) {
 
 func TestCompressions(t *testing.T) {
 	t.Parallel()
-	text := auditLog(5000)
+	text := auditLog(1000)
 	half := len(text) / 2
 	for name, pack := range packers {
 		t.Run(name, func(t *testing.T) {
@@ -226,13 +226,13 @@ func TestBzip2(t *testing.T) {
 // blocks, where the format has blocks), then the error is Damage.
 func TestTruncated(t *testing.T) {
 	t.Parallel()
-	text := auditLog(20000)
+	text := auditLog(8000)
 	for name, pack := range packers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := pack(t, text)
-			for i := 1; i <= 8; i++ {
-				cut := len(file) * i / 8
+			for i := 1; i <= 4; i++ {
+				cut := len(file) * i / 4
 				cut -= 1 + i%3
 				path := write(t, filepath.Join(t.TempDir(), "x"), file[:cut])
 				in := discover(t, ingest.Options{}, path)
@@ -252,7 +252,7 @@ func TestTruncated(t *testing.T) {
 				}
 				// A block of xz's LZMA2 holds up to 2 MiB of text, of zstd 128 KiB, of this lz4 64 KiB.
 				slack := map[string]int{"gzip": 4 << 10, "xz": 2 << 20, "zstd": 256 << 10, "lz4": 64 << 10}[name]
-				if want := len(text) * i / 8; len(got) < want-slack-len(text)/20 {
+				if want := len(text) * i / 4; len(got) < want-slack-len(text)/20 {
 					t.Errorf("cut at %d of %d: %d bytes of %d read", cut, len(file), len(got), len(text))
 				}
 				if len(in.Damaged) != 0 {
@@ -294,7 +294,7 @@ func skipped(in *ingest.Inputs, dir string) map[string]string {
 
 func TestArchives(t *testing.T) {
 	t.Parallel()
-	text := auditLog(3000)
+	text := auditLog(500)
 	gz := packers["gzip"](t, text)
 	members := []member{
 		{name: "var/log/audit/audit.log", body: text},
@@ -317,7 +317,7 @@ func TestArchives(t *testing.T) {
 	}
 	archives["zstd.zip"] = zstdZip(t, members...)
 	for name, file := range archives {
-		for _, memory := range []int64{0, -1, 20 << 10} {
+		for _, memory := range []int64{0, -1, 10 << 10} {
 			t.Run(fmt.Sprintf("%s memory %d", name, memory), func(t *testing.T) {
 				t.Parallel()
 				dir := t.TempDir()
@@ -433,6 +433,23 @@ func TestTruncatedArchive(t *testing.T) {
 	}
 }
 
+// zipBomb has 100 members that say to be of 1 GiB each.
+func zipBomb(t testing.TB) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for i := range 100 {
+		h := &zip.FileHeader{Name: fmt.Sprint(i), Method: zip.Deflate, UncompressedSize64: 1 << 30}
+		if _, err := w.CreateRaw(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 func TestBombs(t *testing.T) {
 	t.Parallel()
 	line := []byte("type=LOGIN msg=audit(1.000:1): pid=1\n")
@@ -457,7 +474,7 @@ func TestBombs(t *testing.T) {
 		{"zstd window", packers["zstd"](t, big), ingest.Options{MaxWindow: 1 << 20}, "window"},
 		{"members", tarOf(t, tar.FormatGNU, many...), ingest.Options{MaxMembers: 20}, "archive bomb (more than 20 members)"},
 		{"zip members", zipOf(t, zip.Deflate, many...), ingest.Options{MaxMembers: 20}, "archive bomb (more than 20 members)"},
-		{"zip ratio", zipOf(t, zip.Deflate, member{"a", big, 0}, member{"b", big, 0}), ingest.Options{MaxRatio: 500}, "more than 500:1"},
+		{"zip ratio", zipBomb(t), ingest.Options{}, "more than 1100:1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
