@@ -180,6 +180,9 @@ func (b *Builder) setType(ev *Event, sys, main int) {
 	}
 	r := &ev.Records[at]
 	ev.Type, ev.TypeStr = r.Type, b.str(r.TypeName)
+	if r.Type != 0 && (isDigit(r.TypeName[0]) || hasPrefix(r.TypeName, "UNKNOWN[") || hasPrefix(r.TypeName, "AUDIT")) {
+		ev.TypeStr = r.Type.String()
+	}
 }
 
 // parts reads the records that belong to a syscall.

@@ -42,8 +42,23 @@ func (ev *Event) Coalesced() *aucoalesce.Event {
 	for _, a := range ev.Args {
 		e.Process.Args = append(e.Process.Args, string(a))
 	}
+	for name, id := range map[string]string{"auid": ev.AUID, "uid": ev.UID, "euid": ev.EUID} {
+		if id != "" {
+			put(&e.User.IDs, name, id)
+		}
+	}
 	ev.data(e, sys, main)
 	return e
+}
+
+// put adds to a map what it does not have.
+func put(m *map[string]string, name, value string) {
+	if *m == nil {
+		*m = make(map[string]string)
+	}
+	if _, ok := (*m)[name]; !ok {
+		(*m)[name] = value
+	}
 }
 
 func pidString(pid int) string {
@@ -111,65 +126,63 @@ func (ev *Event) data(e *aucoalesce.Event, sys, main int) {
 }
 
 func (ev *Event) recordData(e *aucoalesce.Event, r *Record) {
-	put := func(m *map[string]string, name, value string) {
-		if *m == nil {
-			*m = make(map[string]string)
-		}
-		if _, ok := (*m)[name]; !ok {
-			(*m)[name] = value
-		}
-	}
 	outer, inner := r.split()
 	for _, text := range [...][]byte{outer, inner} {
 		f := fields{b: text}
 		for n, v, ok := f.next(); ok; n, v, ok = f.next() {
-			name := strings.ReplaceAll(string(n), " ", "_")
-			if absent(v) {
-				continue
-			}
-			switch name {
-			case "success", "res", "result", "ses", "key", "pid", "ppid", "comm", "exe", "cwd", "msg":
-				continue // fields of the Event
-			case "arch":
-				if a, ok := hex32(v); ok {
-					put(&e.Data, name, auparse.AuditArch(a).String())
-					continue
-				}
-			case "syscall":
-				put(&e.Data, name, ev.Syscall)
-				continue
-			case "exit":
-				put(&e.Data, name, ev.Exit)
-				continue
-			case "items":
-				if r.Type == auparse.AUDIT_SYSCALL {
-					continue
-				}
-			case "subj":
-				ev.context(&e.User.SELinux, v)
-				continue
-			}
-			value := string(plain(v))
-			if encodable(name) {
-				value = string(ev.text(v))
-			}
-			switch {
-			case strings.HasSuffix(name, "uid") || strings.HasSuffix(name, "gid"):
-				if value == "4294967295" || value == "-1" {
-					value = "unset"
-				}
-				put(&e.User.IDs, name, value)
-			default:
-				put(&e.Data, name, value)
+			if !absent(v) {
+				ev.fieldData(e, r, strings.ReplaceAll(string(n), " ", "_"), v)
 			}
 		}
 	}
 	f := fields{b: r.Enriched}
 	for n, v, ok := f.next(); ok; n, v, ok = f.next() {
-		if name := strings.ToLower(string(n)); strings.HasSuffix(name, "uid") || strings.HasSuffix(name, "gid") {
-			put(&e.User.Names, name, string(ev.text(v)))
+		if name := strings.ToLower(string(n)); isIDName(name) {
+			if v = ev.claimedName(v); v != nil {
+				put(&e.User.Names, name, string(v))
+			}
 		}
 	}
+}
+
+func isIDName(name string) bool {
+	return strings.HasSuffix(name, "uid") || strings.HasSuffix(name, "gid")
+}
+
+// fieldData puts one field where go-libaudit has it.
+func (ev *Event) fieldData(e *aucoalesce.Event, r *Record, name string, v []byte) {
+	value := string(plain(v))
+	switch name {
+	case "success", "res", "result", "ses", "key", "pid", "ppid", "comm", "exe", "cwd", "msg":
+		return // fields of the Event
+	case "arch":
+		if a, ok := hex32(v); ok {
+			value = auparse.AuditArch(a).String()
+		}
+	case "syscall":
+		value = ev.Syscall
+	case "exit":
+		value = ev.Exit
+	case "items":
+		if r.Type == auparse.AUDIT_SYSCALL {
+			return
+		}
+	case "subj":
+		ev.context(&e.User.SELinux, v)
+		return
+	default:
+		if encodable(name) {
+			value = string(ev.text(v))
+		}
+	}
+	if !isIDName(name) {
+		put(&e.Data, name, value)
+		return
+	}
+	if value == "4294967295" || value == "-1" {
+		value = "unset"
+	}
+	put(&e.User.IDs, name, value)
 }
 
 // context splits a security context as go-libaudit does.

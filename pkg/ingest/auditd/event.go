@@ -26,6 +26,7 @@ type Record struct {
 	Line     []byte // the whole record, prefix and NULs stripped, without newline
 	NULs     int    // NUL bytes that stood before it on its line
 	Pos      ingest.Pos
+	Via      string // host that the carrier names, for records without a node
 }
 
 // Event is one audit event: its records, reassembled, and what they say.
@@ -34,7 +35,7 @@ type Event struct {
 	Key
 	Records []Record                 // in the order of canonical type and item, never of the file
 	Type    auparse.AuditMessageType // what schema.md calls event.type
-	TypeStr string                   // its name as written in the log
+	TypeStr string                   // its name; as written in the log where the tables do not know it
 	Late    bool
 
 	Result string // "success", "fail", or "" where no record states one

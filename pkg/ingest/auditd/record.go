@@ -52,6 +52,9 @@ func ParseLine(line []byte, rec *Record) error {
 	line = line[h.start:]
 	at := h.stamp - h.start
 	millis, serial, n, err := parseStamp(line[at:])
+	if err == errNoEnd && hasPrefix(h.typ, "DAEMON_") && at+n < len(line) && line[at+n] == ')' {
+		n, err = n+1, nil // auditd 2.x: "audit(1490239800.477:34) config changed, auid=0"
+	}
 	if err != nil {
 		if interpreted(line[at:]) {
 			return ErrInterpreted
@@ -156,7 +159,8 @@ func lastType(head []byte) (header, bool) {
 	return h, true
 }
 
-// parseStamp reads "SEC.MMM:SERIAL):" and gives its length.
+// parseStamp reads "SEC.MMM:SERIAL):" and gives its length; with errNoEnd, that
+// of what comes before "):".
 func parseStamp(b []byte) (millis int64, serial uint32, n int, err error) {
 	if hasPrefix(b, "-") {
 		return 0, 0, 0, errTimeNegative
@@ -192,7 +196,7 @@ func parseStamp(b []byte) (millis int64, serial uint32, n int, err error) {
 	case hasPrefix(b[i:], ") :"): // audispd's syslog form
 		return millis, uint32(s), i + 3, nil
 	}
-	return 0, 0, 0, errNoEnd
+	return millis, uint32(s), i, errNoEnd
 }
 
 // interpreted reports whether a stamp that is not one is a date instead:

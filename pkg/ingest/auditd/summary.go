@@ -31,11 +31,9 @@ func (b *Builder) norm(ev *Event, t auparse.AuditMessageType, fl flavour) *norm 
 	}
 	arch, number := "c000003e", "999999"
 	if named {
-		var ok bool
-		if arch, number, ok = syscallNumber(ev.Syscall); !ok {
-			ev2 := Event{Syscall: "0"} // no syscall's name: whatever it is, as one not in the tables
-			return b.norm(&ev2, t, fl)
-		}
+		if a, nr, ok := syscallNumber(ev.Syscall); ok {
+			arch, number = a, nr
+		} // else no syscall's name: as one not in the tables
 	}
 	n := ask(s, arch, number)
 	if len(b.norms) < maxNorms {

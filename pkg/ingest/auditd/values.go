@@ -71,16 +71,24 @@ func (b *Builder) names(ev *Event, at int) {
 		default:
 			continue
 		}
-		if *dst != "" || id == "" || id == "unset" || absent(v) {
-			continue
+		if *dst == "" && id != "" && id != "unset" {
+			*dst = b.str(ev.claimedName(v))
 		}
-		if isHex(v) {
-			v = ev.text(v)
-		} else if v = plain(v); hasPrefix(v, "unknown(") || string(v) == "unset" {
-			continue
-		}
-		*dst = b.str(v)
 	}
+}
+
+// claimedName decodes a name of the enrichment, nil for one not known.
+func (ev *Event) claimedName(v []byte) []byte {
+	if absent(v) {
+		return nil
+	}
+	if isHex(v) {
+		return ev.text(v)
+	}
+	if v = plain(v); hasPrefix(v, "unknown(") || string(v) == "unset" {
+		return nil
+	}
+	return v
 }
 
 // syscallName is an entry of the Builder's cache.

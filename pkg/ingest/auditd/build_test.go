@@ -1,0 +1,252 @@
+package auditd
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// one builds the single event that the lines are.
+func one(t *testing.T, lines ...string) *Event {
+	t.Helper()
+	events, rejected := build([]byte(strings.Join(lines, "\n")))
+	if len(events) != 1 || rejected != nil {
+		t.Fatalf("%d events, rejected %q", len(events), rejected)
+	}
+	return events[0]
+}
+
+const (
+	stamp   = " msg=audit(1679060258.126:30361): "
+	execLog = "type=SYSCALL" + stamp + `arch=c000003e syscall=59 success=yes exit=0 ppid=1 pid=5 auid=1000 uid=0 euid=0 tty=pts0 ses=67 comm="x" exe="/usr/bin/x" key="exec"`
+)
+
+func TestArgumentOf10KB(t *testing.T) {
+	t.Parallel()
+	for name, arg := range map[string]string{
+		"plain": strings.Repeat("x", 10<<10), "hex": strings.Repeat("a b\x00\xff"[:3], 10<<10/3),
+	} {
+		encode := func(s string) string { return fmt.Sprintf("%X", s) }
+		size := 2 * len(arg)
+		if name == "plain" {
+			encode = func(s string) string { return `"` + s + `"` }
+			size = len(arg)
+		}
+		lines := []string{execLog, "type=EXECVE" + stamp + fmt.Sprintf(`argc=3 a0="x" a1_len=%d`, size)}
+		for i, n := 0, 0; i < len(arg); i, n = i+3750, n+1 {
+			if n == 2 {
+				lines = append(lines, "type=EXECVE"+stamp)
+			} else if n > 0 {
+				lines[len(lines)-1] += " "
+			} else {
+				lines[len(lines)-1] += " "
+			}
+			lines[len(lines)-1] += fmt.Sprintf("a1[%d]=%s", n, encode(arg[i:min(i+3750, len(arg))]))
+		}
+		lines[len(lines)-1] += ` a2="last"`
+		ev := one(t, lines...)
+		if len(ev.Args) != 3 || string(ev.Args[1]) != arg || string(ev.Args[2]) != "last" || ev.Contradictions != nil {
+			t.Errorf("%s: %d arguments, %q", name, len(ev.Args), ev.Contradictions)
+		}
+	}
+}
+
+func TestThousandArguments(t *testing.T) {
+	t.Parallel()
+	var want []string
+	lines := []string{execLog, "type=EXECVE" + stamp + "argc=1000"}
+	for i := range 1000 {
+		if i%300 == 299 {
+			lines = append(lines, "type=EXECVE"+stamp[:len(stamp)-1])
+		}
+		arg := fmt.Sprintf("arg %d", i)
+		want = append(want, arg)
+		lines[len(lines)-1] += fmt.Sprintf(" a%d=%X", i, arg)
+	}
+	rand.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+	ev := one(t, lines...)
+	var got []string
+	for _, a := range ev.Args {
+		got = append(got, string(a))
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestLongRecord holds that a record of 2 MB is read like any other.
+func TestLongRecord(t *testing.T) {
+	t.Parallel()
+	arg := strings.Repeat("y", 2<<20)
+	ev := one(t, execLog, "type=EXECVE"+stamp+`argc=2 a0="x" a1="`+arg+`"`)
+	if len(ev.Args) != 2 || string(ev.Args[1]) != arg {
+		t.Error("argument lost")
+	}
+}
+
+// TestNoWrongID holds the law that what a program says never replaces what the
+// kernel says, in whatever form it says it.
+func TestNoWrongID(t *testing.T) {
+	t.Parallel()
+	const kernel = "pid=5 uid=0 auid=1000 ses=67 "
+	for _, msg := range []string{
+		`msg='op=x pid=1 uid=1 auid=1 ses=1 res=success'`,
+		`msg='op=x' pid=1 uid=1 auid=1 ses=1 res=success'`,
+		`msg='op=x acct="a" ses=1 "pid=1 auid=1 uid=1 res=success'`,
+		`msg='op=x res=success' UID="root" pid=1 ses=1'`,
+		`msg='op=x old auid=1 new auid=1 new ses=1 res=success'`,
+		`msg='msg='pid=1 uid=1 auid=1 ses=1'`,
+		"msg='\x1dpid=1 ses=1 auid=1 uid=1'",
+		`msg='pid=1 ses=1 auid=1 uid=1`,
+	} {
+		ev := one(t, "type=USER_CMD"+stamp+kernel+msg)
+		if ev.PID != 5 || ev.UID != "0" || ev.AUID != "1000" || ev.Ses != "67" {
+			t.Errorf("%s: pid %d uid %s auid %s ses %s", msg, ev.PID, ev.UID, ev.AUID, ev.Ses)
+		}
+	}
+}
+
+func TestRecordFields(t *testing.T) {
+	t.Parallel()
+	var r Record
+	line := "type=USER_START" + stamp + `pid=5 uid=0 auid=1000 msg='op=PAM:session_open pid=9 acct="core" fp=SHA256:aa  exe="/usr/sbin/sshd" res=success'`
+	if err := ParseLine([]byte(line), &r); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][2]string{
+		"pid": {"5", "9"}, "acct": {"", `"core"`}, "auid": {"1000", ""}, "fp": {"", "SHA256:aa"}, "msg": {"", ""}, "res": {"", "success"},
+	} {
+		outer, ok1 := r.Field(name)
+		inner, ok2 := r.InnerField(name)
+		if string(outer) != want[0] || string(inner) != want[1] || ok1 != (want[0] != "") || ok2 != (want[1] != "") {
+			t.Errorf("%s: outer %q, inner %q", name, outer, inner)
+		}
+	}
+}
+
+// TestCandidates holds that go-libaudit's normalisations use no field that a
+// Builder would not ask about: no slot of any record type or syscall is fed by
+// a field outside candidates.
+func TestCandidates(t *testing.T) {
+	t.Parallel()
+	b := NewBuilder()
+	for typ := auparse.AuditMessageType(1000); typ < 3000; typ++ {
+		if strings.HasPrefix(typ.String(), "UNKNOWN") || part(typ) {
+			continue
+		}
+		name := typ.String()
+		ev := one(t, "type="+name+stamp+"pid=5 uid=0 auid=1000 ses=67 sig=9 arch=c000003e syscall=59 "+everyField())
+		recs := ev.Records
+		for _, d := range compareLibrary(b, recs) {
+			switch d.field {
+			case "action", "how", "object", "primary", "secondary":
+				t.Errorf("%s: %s: ours %q, go-libaudit %q", name, d.field, d.ours, d.lib)
+			}
+		}
+	}
+}
+
+// everyField has a value for each field name that audit's field dictionary
+// lists and that a summary could be about.
+func everyField() string {
+	var b strings.Builder
+	for name := range strings.FieldsSeq(`acct addr audit_backlog_limit audit_backlog_wait_time audit_enabled audit_failure
+		audit_pid banners bool bus capability capname category cgroup changed cipher class cmd code comm cwd daddr data
+		default-context denied_mask dev device dir direction dmac dport enforcing entries exe family feature file format fp
+		fsgid fsuid grantors grp hook hostname icmp_type id img-ctx info inode invalid_context ip ipid kernel kind ksize laddr
+		len list lport mac map model name ncontext new new-chardev new-disk new-enabled new-fs new-level new-mem new-net
+		new-rng new-role new-seuser new-vcpu new_gid oauid obj ocomm old old-level op operation opid path pending per permissive
+		pfs printer prom proto qbytes range reason removed requested_mask reset resp resrc role rport saddr sauid scontext
+		selected-context seperms seresult seuser seqno sport spid state suid table tclass tcontext terminal tty unit uri user
+		uuid vcpu ver virt vm vm-ctx vm-pid watch xattr apparmor profile old-auid new-auid`) {
+		b.WriteString(name + "=@" + name + " ")
+	}
+	return b.String()
+}
+
+// TestBuildDoesNotAllocate holds it for the usual shapes, once seen.
+func TestBuildDoesNotAllocate(t *testing.T) {
+	groups := [][]string{
+		{execLog, "type=EXECVE" + stamp + `argc=2 a0="x" a1=612062`, "type=CWD" + stamp + `cwd="/"`,
+			"type=PATH" + stamp + `item=0 name="/usr/bin/x" inode=1 dev=08:01 mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL`},
+		{"type=USER_START" + stamp + `pid=5 uid=0 auid=1000 ses=67 msg='op=PAM:session_open acct="core" exe="/usr/sbin/sshd" hostname=10.0.0.5 addr=10.0.0.5 terminal=ssh res=success'` + "\x1dUID=\"root\" AUID=\"core\""},
+		{"type=SYSCALL" + stamp + `arch=c000003e syscall=42 success=no exit=-111 ppid=1 pid=5 auid=1000 uid=0 euid=0 tty=pts0 ses=67 comm="nc" exe="/usr/bin/nc" key="net"`,
+			"type=SOCKADDR" + stamp + "saddr=0200115C7F0000010000000000000000"},
+	}
+	b := NewBuilder()
+	for _, lines := range groups {
+		ev := one(t, lines...)
+		recs := append([]Record(nil), ev.Records...)
+		b.Build(recs, ev)
+		if n := testing.AllocsPerRun(100, func() { b.Build(recs, ev) }); n != 0 {
+			t.Errorf("%s: %v allocations", lines[0], n)
+		}
+	}
+}
+
+// TestCoalescedAndBack holds that the plain API's form keeps what a tracker needs.
+func TestCoalescedAndBack(t *testing.T) {
+	t.Parallel()
+	for name, lines := range goldenInputs(t) {
+		events, _ := build(lines)
+		for _, ev := range events {
+			var back Event
+			FromCoalesced(ev.Coalesced(), &back)
+			back.TypeStr = ev.TypeStr
+			if ev.Uncoalesced || ev.Type == 0 {
+				continue
+			}
+			if ev.Type == auparse.AUDIT_SYSCALL {
+				back.Type = ev.Type
+			}
+			back.Node = ev.Node
+			if d := cmp.Diff(ev, &back, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Event{}),
+				cmpopts.IgnoreFields(Event{}, "Records", "Paths", "Sock", "Contradictions", "Uncoalesced", "TypeStr")); d != "" {
+				t.Errorf("%s: %s", name, d)
+			}
+		}
+	}
+}
+
+// FuzzBuild holds that no input makes a Builder panic, and that the order of
+// an event's records makes no difference.
+func FuzzBuild(f *testing.F) {
+	for _, seed := range []string{
+		"type=USER_CMD" + stamp + `pid=1 msg='cmd="x' res=1'`,
+		"type=SYSCALL" + stamp + "arch=c000003e syscall=59 exit=-2 key=6B01\ntype=EXECVE" + stamp + "argc=2 a0=\"\" a1[1]=6 a1[0]=61",
+		"type=LOGIN" + stamp + "login pid=1 old auid=1 new auid=2\ntype=SOCKADDR" + stamp + "saddr=0A00",
+		"type=AVC" + stamp + "avc:  denied  { } for  name=\ntype=PATH" + stamp + "item=9 mode=077777777777",
+	} {
+		f.Add([]byte(seed), uint64(1))
+	}
+	b := NewBuilder()
+	f.Fuzz(func(t *testing.T, lines []byte, seed uint64) {
+		var recs []Record
+		for line := range bytes.Lines(lines) {
+			var rec Record
+			if ParseLine(line, &rec) == nil {
+				rec.Serial, rec.Millis, rec.Node = 1, 1, nil
+				recs = append(recs, rec)
+			}
+		}
+		var ev, shuffled Event
+		b.Build(recs, &ev)
+		ev.Coalesced()
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		rnd.Shuffle(len(recs), func(i, j int) { recs[i], recs[j] = recs[j], recs[i] })
+		b.Build(recs, &shuffled)
+		if len(ev.Records) != len(recs) {
+			t.Fatal("record lost")
+		}
+		ignore := cmpopts.IgnoreFields(Record{}, "NULs", "Enriched", "Body", "TypeName", "Pos")
+		if d := cmp.Diff(&ev, &shuffled, cmpopts.IgnoreUnexported(Event{}), ignore); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
