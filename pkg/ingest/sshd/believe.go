@@ -32,7 +32,7 @@ func Believable(m *ingest.Message, l *Line) (ok bool, why string) {
 	if m.UID <= 0 {
 		return true, ""
 	}
-	if m.LogindSession != "" || l.Kind != Other && strings.IndexByte(l.by, 'U') < 0 {
+	if m.LogindSession != "" || l.Kind != Other && strings.IndexByte(l.by, 'U') < 0 || l.Kind == Refused {
 		return false, "_UID " + strconv.Itoa(m.UID)
 	}
 	// A user can run a program of his own under sshd's name, but not from

@@ -35,8 +35,10 @@ func (c *Connections) handle(k *connection, in *input) {
 	case Partial:
 		k.Partials = append(k.Partials, newNote(in))
 	case Child:
+		k.Opened = true
 		c.setChild(k, l.ChildPID, in)
 	case Starting:
+		k.Opened = true
 		for _, g := range k.Logins {
 			g.Sessions = append(g.Sessions, Started{strings.Clone(l.What), strings.Clone(l.TTY), in.m.Time, in.pos})
 			in.emit(Change{Learned, g})

@@ -72,6 +72,10 @@ func (c *Connections) closeEarly(k *connection, in *input) {
 	if k.Over.IsZero() {
 		k.Over = in.m.Time
 	}
+	if l.Account != "" && !l.Preauth {
+		k.Opened = true // "user X": the Accepted line is lost
+		return
+	}
 	if l.Kind == Goodbye && l.Code != 0 && l.Account == "" {
 		return
 	}
@@ -195,7 +199,7 @@ func (c *Connections) sweep(over, undecided time.Time, emit func(Change)) {
 		}
 	}
 	for pid, k := range c.child {
-		if k.over() && k.Last.Before(over) {
+		if k.over() && k.Last.Before(over) || k.PID != 0 && c.byPID[k.PID] != k {
 			delete(c.child, pid)
 		}
 	}

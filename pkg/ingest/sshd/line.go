@@ -85,13 +85,21 @@ func IsProgram(ident string) bool {
 	return strings.HasPrefix(ident, "sshd@") && strings.HasSuffix(ident, ".service")
 }
 
-// maxText is how much of a message syslog gets: "%.500s" in do_log of log.c.
-const maxText = 500
+const (
+	// maxText is how much of a message syslog gets: "%.500s" in do_log of log.c.
+	maxText = 500
+	// maxLine is more than sshd or a PAM module writes: what is longer is not
+	// theirs, and is not searched for their words.
+	maxLine = 4096
+)
 
 // Parse reads one message of sshd. It returns false for a message that is not
 // in the table; into then has Kind Other and still the stripped Text.
 func Parse(text string, into *Line) bool {
-	*into = Line{Truncated: len(text) >= maxText}
+	*into = Line{Truncated: len(text) == maxText, Text: text}
+	if len(text) > maxLine {
+		return false
+	}
 	text = strip(text, into)
 	into.Text = text
 	for i := range patterns {

@@ -204,6 +204,9 @@ func notAllowed(rest string, l *Line) bool {
 		reason = "not in " + list
 	}
 	l.Account, l.InvalidUser, l.Reason = name, true, reason
+	if strings.HasSuffix(reason, " exists") {
+		l.Kind = Info // nologin, which session.c looks for after the login
+	}
 	return true
 }
 

@@ -85,7 +85,7 @@ func toColon(rest string, l *Line) bool {
 	}
 }
 
-func place0(rest string, l *Line) bool {
+func peerOnly(rest string, l *Line) bool {
 	addr, port, rest, ok := place(rest)
 	l.Addr, l.Port = addr, port
 	return ok && rest == ""

@@ -50,14 +50,14 @@ var patterns = [...]pattern{
 	{"mm_reap: ", Killed, "M", reaped, "monitor_wrap.c mm_reap 9.8+"},
 	{"session process ", Killed, "L", sessionProcess, "sshd.c child_reap 9.8+"},
 	{"Write failed: ", Closed, "NU", reasonIs, "packet.c packet_write_poll, to 6.7"},
-	{"Closing connection to ", Info, "U", place0, "serverloop.c server_loop2 5.3+"},
+	{"Closing connection to ", Info, "U", peerOnly, "serverloop.c server_loop2 5.3+"},
 	{"Transferred: sent ", Info, "U", nil, "serverloop.c server_loop2 5.3+"},
 
 	// Account screening.
 	{"Invalid user ", Invalid, "M", invalidUser, "auth.c getpwnamallow 5.3+"},
 	{"Illegal user ", Invalid, "M", invalidUser, "auth.c getpwnamallow, before 4.0"},
 	{"input_userauth_request: invalid user ", Invalid, "N", invalidName, "auth2.c input_userauth_request, to 7.4"},
-	{"User ", Refused, "M", notAllowed, "auth.c allowed_user, session.c do_nologin 5.3+"},
+	{"User ", Refused, "MU", notAllowed, "auth.c allowed_user, session.c do_nologin 5.3+"},
 	{"User ", Refused, "M", passwordExpired, "auth-shadow.c auth_shadow_pwexpired 5.3+"},
 	{"Account ", Refused, "M", accountExpired, "auth-shadow.c auth_shadow_acctexpired 5.3+"},
 	{"ROOT LOGIN REFUSED FROM ", Refused, "MN", rootRefused, "auth.c auth_root_allowed 5.3+"},
