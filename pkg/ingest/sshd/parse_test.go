@@ -222,6 +222,14 @@ var lines = []struct {
 		Line{Kind: KeyRefused, Account: "a", Reason: "not from a permitted host"},
 	},
 
+	{"error: WARNING: revoked key for bob attempted authentication", Line{Kind: KeyRefused, Level: "error", Reason: "key revoked"}},
+	{"refusing previously-used RSA key", Line{Kind: KeyRefused, Reason: "previously used key"}},
+	{"refusing RSA key: Invalid key length [preauth]", Line{Kind: KeyRefused, Reason: "invalid key length", Preauth: true}},
+	{
+		"error: Error checking authentication key RSA " + fpA + " in revoked keys file /etc/ssh/r",
+		Line{Kind: KeyRefused, Level: "error", Algorithm: "RSA", Fingerprint: fpA, Reason: "key could not be checked for revocation"},
+	},
+
 	// connections
 	{
 		`Connection from 1.2.3.4 port 5 on 10.0.0.1 port 22 rdomain ""`,
@@ -293,6 +301,9 @@ var lines = []struct {
 	{"Disconnecting: Too many authentication failures for root [preauth]", Line{Kind: Kicked, Reason: "Too many authentication failures for root", Preauth: true}},
 	{"Timeout, client not responding from user bob 1.2.3.4 port 5", Line{Kind: Closed, Account: "bob", Addr: "1.2.3.4", Port: 5, Reason: "client not responding"}},
 	{"Timeout, client not responding.", Line{Kind: Closed, Reason: "client not responding"}},
+	{"Read error from remote host 1.2.3.4 port 5: Connection reset by peer", Line{Kind: Closed, Addr: "1.2.3.4", Port: 5, Reason: "Connection reset by peer"}},
+	{"Connection from 1.2.3.4: refusing non-sftp session", Line{Kind: Closed, Addr: "1.2.3.4", Reason: "refusing non-sftp session"}},
+	{"User bob not allowed because /etc/nologin exists", Line{Kind: Info, Account: "bob", InvalidUser: true, Reason: "/etc/nologin exists"}},
 	{"error: mm_reap: preauth child terminated by signal 15", Line{Kind: Killed, Level: "error", Reason: "signal 15"}},
 	{
 		"error: session process 77 for connection from 1.2.3.4 to 10.0.0.1 killed by signal 9",
