@@ -1,0 +1,233 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/journal"
+	"auditreplay/pkg/ingest/syslog"
+	"auditreplay/pkg/replay"
+
+	"github.com/metal-toolbox/auditevent"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// options are the flags that all commands which read evidence share.
+type options struct {
+	host, machineID string
+	scope           string
+	raw             bool
+	output          string
+	force           bool
+	strict          bool
+	golden          string
+	update          bool
+	summaryJSON     string
+	rejects         string
+	quiet           bool
+	workers         int
+	logLevel        string
+}
+
+func (o *options) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.host, "host", "", "the host's `name`, where the evidence is silent or says it in two ways")
+	f.StringVar(&o.machineID, "machine-id", "", "the host's machine `id`, where no journal gives it")
+	f.StringVar(&o.scope, "scope", "sessions", "which events: ssh, sessions or all (events of no session too)")
+	f.StringVarP(&o.output, "output", "o", "-", "write to `file`, complete or not at all")
+	f.BoolVar(&o.force, "force", false, "overwrite the output file")
+	f.BoolVar(&o.strict, "strict", false, "stop at the first rejected line")
+	f.StringVar(&o.golden, "golden", "", "compare the output with `file` instead of writing it")
+	f.BoolVar(&o.update, "update", false, "rewrite the --golden file")
+	f.StringVar(&o.summaryJSON, "summary-json", "", "write the closing summary to `file` as JSON")
+	f.StringVar(&o.rejects, "rejects", "", "write every rejected line with its position to `file`")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no closing summary")
+	f.IntVarP(&o.workers, "jobs", "j", 0, "`workers`; 0 is one for each core. The output is the same for any number")
+	f.StringVar(&o.logLevel, "log-level", "error", "what to log to stderr: debug, info, warn or error")
+}
+
+// logger logs to stderr, without a clock.
+func (o *options) logger(stderr io.Writer) (*zap.SugaredLogger, error) {
+	level, err := zapcore.ParseLevel(o.logLevel)
+	if err != nil {
+		return nil, fmt.Errorf("--log-level: %w", err)
+	}
+	cfg := zap.NewProductionEncoderConfig()
+	cfg.TimeKey = ""
+	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(cfg), zapcore.AddSync(stderr), level)).Sugar(), nil
+}
+
+// discover finds the evidence and refuses what is none.
+func (o *options) discover(cmd *cobra.Command, paths []string) (*ingest.Inputs, error) {
+	in, err := ingest.Discover(paths, ingest.Options{Stdin: cmd.InOrStdin(), Detect: []func([]byte) (ingest.Kind, string){
+		func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range in.Sources {
+		switch s.Kind {
+		case ingest.UnknownKind:
+			in.Close()
+			return nil, fmt.Errorf("%s: no audit log, journal or syslog file", s.Path)
+		case ingest.UnusableKind:
+			in.Close()
+			return nil, fmt.Errorf("%s: %s", s.Path, s.Hint)
+		}
+	}
+	if len(in.Sources) == 0 {
+		in.Close()
+		return nil, fmt.Errorf("%s: no evidence found", paths[0])
+	}
+	return in, nil
+}
+
+// view makes the encoder that a command shows events with.
+type view func(w io.Writer) (enc auditevent.EventEncoder, flush func() error)
+
+// run replays the evidence into a view, and ends with the status that the
+// outcome calls for.
+func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
+	scope, err := replay.ParseScope(o.scope)
+	if err != nil {
+		return fmt.Errorf("--scope: %w", err)
+	}
+	if o.update && o.golden == "" {
+		return errors.New("--update: needs --golden")
+	}
+	log, err := o.logger(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	in, err := o.discover(cmd, paths)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := replay.CreateOutput(o.output, cmd.OutOrStdout(), replay.OutputOptions{Force: o.force, Golden: o.golden, Update: o.update})
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	rejects, err := newRejects(o)
+	if err != nil {
+		return err
+	}
+	defer rejects.Close()
+	interrupted, stop := onInterrupt()
+	defer stop()
+
+	enc, flush := v(out)
+	filter := &replay.Filter{Scope: scope, Next: enc}
+	sum, err := replay.Run(in.Sources, filter, replay.Options{Host: o.host, MachineID: o.machineID, Raw: o.raw,
+		Log: log, Reject: rejects.add, Interrupted: interrupted})
+	if err == nil {
+		err = flush()
+	}
+	if err == nil {
+		err = rejects.Close()
+	}
+	switch {
+	case errors.Is(err, replay.ErrInterrupted):
+		return &status{exitInterrupted, err}
+	case errors.Is(err, errStrict):
+		return &status{exitDamaged, err}
+	case err != nil:
+		return err
+	}
+	sum.AddDamage(in)
+	sum.Written, sum.LeftOut = filter.Written, filter.LeftOut
+	return o.finish(cmd, out, sum)
+}
+
+// finish puts the output in its place and says how it went.
+func (o *options) finish(cmd *cobra.Command, out *replay.Output, sum *replay.Summary) error {
+	diff, err := out.Commit()
+	if err != nil {
+		return err
+	}
+	if !o.quiet {
+		sum.WriteText(cmd.ErrOrStderr())
+	}
+	if o.summaryJSON != "" {
+		data, err := json.MarshalIndent(sum, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(o.summaryJSON, append(data, '\n'), 0o644); err != nil {
+			return err
+		}
+	}
+	if diff != "" {
+		fmt.Fprint(cmd.ErrOrStderr(), diff)
+	}
+	switch {
+	case sum.Damaged():
+		return &status{exitDamaged, nil}
+	case diff != "" || sum.Written == 0:
+		return &status{exitNothing, nil}
+	}
+	return nil
+}
+
+// errStrict ends a --strict run.
+var errStrict = errors.New("stopped at the first rejected line (--strict)")
+
+// rejects reports rejected lines.
+type rejects struct {
+	strict bool
+	file   *os.File
+	err    error
+}
+
+func newRejects(o *options) (*rejects, error) {
+	r := &rejects{strict: o.strict}
+	if o.rejects != "" {
+		f, err := os.Create(o.rejects)
+		if err != nil {
+			return nil, err
+		}
+		r.file = f
+	}
+	return r, nil
+}
+
+func (r *rejects) add(pos ingest.Pos, what string, raw []byte) error {
+	if r.file != nil && r.err == nil {
+		_, r.err = fmt.Fprintf(r.file, "%s: %s\n%s\n", pos, what, raw)
+	}
+	if r.strict {
+		return fmt.Errorf("%s: %s: %w", pos, what, errStrict)
+	}
+	return r.err
+}
+
+func (r *rejects) Close() error {
+	if r.file == nil {
+		return r.err
+	}
+	err := r.file.Close()
+	r.file = nil
+	return errors.Join(r.err, err)
+}
+
+// onInterrupt tells whether the user has asked the run to end.
+func onInterrupt() (interrupted func() bool, stop func()) {
+	c := make(chan os.Signal, 1)
+	var hit atomic.Bool
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		if _, ok := <-c; ok {
+			hit.Store(true)
+		}
+	}()
+	return hit.Load, func() { signal.Stop(c); close(c) }
+}

@@ -1,0 +1,254 @@
+package auditd
+
+import (
+	"bytes"
+	"container/heap"
+	"strings"
+
+	"auditreplay/pkg/ingest"
+)
+
+// Reassembly puts records together that are one event. A record belongs to an
+// event by host, time and serial alone. An event is complete when nothing of
+// its time can come any more: a first pass notes the lowest time of every
+// stretch of every file, so that this is known and not guessed by a time-out
+// (the largest step back in time that was seen on a real host is 182 s).
+// Stretches are read in the order of their times, whatever files they are in.
+
+// LateAfter is how many lines of one file may lie between two records of one
+// event: the later one is else an event of its own, marked late.
+const LateAfter = 65536
+
+// MaxRecords bounds one event: the largest argv that Linux takes fills about
+// 1,000 records.
+const MaxRecords = 16384
+
+// Unit is one event on its way through reassembly.
+type Unit struct {
+	Host    int // number of the host, in the order of their names
+	Millis  int64
+	Serial  uint32
+	Daemon  bool // auditd's own record: its serial is auditd's counter
+	Late    bool
+	Records []Record
+	Dropped int // records beyond MaxRecords
+	index   int
+}
+
+type unitKey struct {
+	millis int64
+	serial uint32
+	host   int32
+	daemon bool
+}
+
+// Reassembler groups records into units and gives the units in order.
+type Reassembler struct {
+	open  map[unitKey]*Unit
+	queue unitQueue
+	last  *Unit
+	free  []*Unit
+
+	Duplicates func(Record) // called for a record that its event has already
+	Oversize   func(Record) // called for a record beyond MaxRecords
+}
+
+// NewReassembler returns an empty Reassembler.
+func NewReassembler() *Reassembler {
+	return &Reassembler{open: make(map[unitKey]*Unit), Duplicates: func(Record) {}, Oversize: func(Record) {}}
+}
+
+// Add takes one record of a host. The bytes it points to must stay as they
+// are until its unit was given back with Release.
+func (r *Reassembler) Add(host int, rec Record) {
+	key := unitKey{rec.Millis, rec.Serial, int32(host), rec.Daemon()}
+	u := r.last
+	if u == nil || u.Millis != key.millis || u.Serial != key.serial || u.Host != host || u.Daemon != key.daemon {
+		u = r.open[key]
+	}
+	late := u != nil && tooFar(u, &rec)
+	if u == nil || late {
+		u = r.unit()
+		u.Host, u.Millis, u.Serial, u.Daemon, u.Late = host, rec.Millis, rec.Serial, key.daemon, late
+		r.open[key] = u
+		heap.Push(&r.queue, u)
+	}
+	r.last = u
+	if i := same(u.Records, &rec); i >= 0 {
+		if prefer(&rec, &u.Records[i]) {
+			rec, u.Records[i] = u.Records[i], rec
+		}
+		r.Duplicates(rec)
+		return
+	}
+	if len(u.Records) >= MaxRecords {
+		u.Dropped++
+		r.Oversize(rec)
+		return
+	}
+	u.Records = append(u.Records, rec)
+}
+
+func (r *Reassembler) unit() *Unit {
+	if n := len(r.free); n > 0 {
+		u := r.free[n-1]
+		r.free = r.free[:n-1]
+		return u
+	}
+	return new(Unit)
+}
+
+// tooFar reports whether a record stands so far behind the others of its
+// event, in the same file, that the event was closed.
+func tooFar(u *Unit, rec *Record) bool {
+	for i := range u.Records {
+		if p := u.Records[i].Pos; p.Source != rec.Pos.Source || rec.Pos.Line-p.Line <= LateAfter {
+			return false
+		}
+	}
+	return !rec.Pos.Source.Offsets
+}
+
+// same finds a record that says the same: a copy of the line in another file,
+// or the same record from a carrier that adds no node and no names.
+func same(recs []Record, rec *Record) int {
+	for i := len(recs) - 1; i >= 0; i-- {
+		if r := &recs[i]; r.Type == rec.Type && len(r.Body) == len(rec.Body) && bytes.Equal(r.Body, rec.Body) {
+			return i
+		}
+	}
+	return -1
+}
+
+// prefer decides which of two copies is kept: the one that says more, else
+// the one whose file's name sorts first.
+func prefer(a, b *Record) bool {
+	if x, y := len(a.Enriched)+len(a.Node), len(b.Enriched)+len(b.Node); x != y {
+		return x > y
+	}
+	if c := strings.Compare(a.Pos.Source.Name, b.Pos.Source.Name); c != 0 {
+		return c < 0
+	}
+	return a.Pos.Line < b.Pos.Line
+}
+
+// Next gives the first unit of all whose time lies before the given one, in
+// milliseconds since the epoch, or nil where there is none: nothing of such a
+// time may be added any more.
+func (r *Reassembler) Next(before int64) *Unit {
+	if len(r.queue) == 0 || r.queue[0].Millis >= before {
+		return nil
+	}
+	u := heap.Pop(&r.queue).(*Unit)
+	key := unitKey{u.Millis, u.Serial, int32(u.Host), u.Daemon}
+	if r.open[key] == u {
+		delete(r.open, key)
+	}
+	if r.last == u {
+		r.last = nil
+	}
+	return u
+}
+
+// Pending is the number of units that are not complete.
+func (r *Reassembler) Pending() int { return len(r.queue) }
+
+// Release takes a unit back for reuse.
+func (r *Reassembler) Release(u *Unit) {
+	clear(u.Records)
+	*u = Unit{Records: u.Records[:0]}
+	r.free = append(r.free, u)
+}
+
+// unitQueue is a heap in the order of the output: time, host, serial, and
+// then what the records say.
+type unitQueue []*Unit
+
+func (q unitQueue) Len() int { return len(q) }
+func (q unitQueue) Less(i, j int) bool {
+	a, b := q[i], q[j]
+	switch {
+	case a.Millis != b.Millis:
+		return a.Millis < b.Millis
+	case a.Host != b.Host:
+		return a.Host < b.Host
+	case a.Serial != b.Serial:
+		return a.Serial < b.Serial
+	case a.Daemon != b.Daemon:
+		return a.Daemon
+	case a.Late != b.Late:
+		return b.Late
+	}
+	return bytes.Compare(lowest(a.Records), lowest(b.Records)) < 0
+}
+func (q unitQueue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].index, q[j].index = i, j
+}
+func (q *unitQueue) Push(x any) {
+	u := x.(*Unit)
+	u.index = len(*q)
+	*q = append(*q, u)
+}
+func (q *unitQueue) Pop() any {
+	old := *q
+	u := old[len(old)-1]
+	old[len(old)-1] = nil
+	*q = old[:len(old)-1]
+	return u
+}
+
+func lowest(recs []Record) []byte {
+	var low []byte
+	for i := range recs {
+		if low == nil || bytes.Compare(recs[i].Line, low) < 0 {
+			low = recs[i].Line
+		}
+	}
+	return low
+}
+
+// A Chunk is a stretch of one source: the records of some hundred kilobytes of
+// lines, with the bytes they point to.
+type Chunk struct {
+	Records []Record
+	Min     int64 // lowest time of its records, in milliseconds
+	Max     int64
+	buf     []byte
+}
+
+// ChunkSize is how many bytes of lines fill a chunk.
+const ChunkSize = 256 << 10
+
+// Fits reports whether the chunk takes another line of n bytes. An empty chunk
+// takes any.
+func (c *Chunk) Fits(n int) bool { return len(c.Records) == 0 || len(c.buf)+n <= ChunkSize }
+
+// Add copies a line into the chunk and cuts it into a record. An error says
+// that the line is none and leaves the chunk as it was.
+func (c *Chunk) Add(line []byte, pos ingest.Pos) error {
+	if cap(c.buf)-len(c.buf) < len(line) {
+		c.buf = make([]byte, 0, max(ChunkSize, len(line))) // only when empty: see Fits
+	}
+	at := len(c.buf)
+	c.buf = append(c.buf, line...)
+	var rec Record
+	if err := ParseLine(c.buf[at:len(c.buf):len(c.buf)], &rec); err != nil {
+		c.buf = c.buf[:at]
+		return err
+	}
+	rec.Pos = pos
+	if len(c.Records) == 0 || rec.Millis < c.Min {
+		c.Min = rec.Millis
+	}
+	if len(c.Records) == 0 || rec.Millis > c.Max {
+		c.Max = rec.Millis
+	}
+	c.Records = append(c.Records, rec)
+	return nil
+}
+
+// Reset empties the chunk for reuse: nothing may point into it any more.
+func (c *Chunk) Reset() {
+	c.Records, c.buf = c.Records[:0], c.buf[:0]
+}

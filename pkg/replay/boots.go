@@ -1,0 +1,395 @@
+package replay
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
+)
+
+// boot is one run of a host's kernel.
+type boot struct {
+	id    string // journal _BOOT_ID, or "@SEC.mmm"
+	start int64  // its first moment, in milliseconds: what is earlier is an earlier boot's
+}
+
+// serialWindow is how many serials on each side of a moment are looked at for
+// a fall. The serials of blocking syscalls come late, one at a time; the
+// median of nine does not see them. On the recorded hosts it fell at every
+// reboot and nowhere else.
+const serialWindow = 9
+
+// pairWithin is how far apart the audit log's and the journal's view of one
+// reboot may lie.
+const pairWithin = 15 * 60 * 1000
+
+// audited is what the audit log of one host tells of its boots.
+type audited struct {
+	stamps []stamp // in time order, one per event
+	logins []loginAt
+	boots  []int64 // times of SYSTEM_BOOT records
+	kernel []int64 // times of KERNEL "initialized" records
+}
+
+type loginAt struct {
+	millis int64
+	ses    uint32
+	pid    int
+}
+
+// auditedHosts sorts what the scan kept by host and time.
+func (s *scan) auditedHosts(hosts int) []audited {
+	out := make([]audited, hosts)
+	for _, st := range s.stamps {
+		h := s.nodes[st.node].host
+		out[h].stamps = append(out[h].stamps, st)
+	}
+	for i := range out {
+		slices.SortFunc(out[i].stamps, func(a, b stamp) int {
+			return cmp.Or(cmp.Compare(a.millis, b.millis), cmp.Compare(a.serial, b.serial))
+		})
+		out[i].stamps = slices.CompactFunc(out[i].stamps, func(a, b stamp) bool { return a.millis == b.millis && a.serial == b.serial })
+	}
+	for i := range s.facts {
+		f := &s.facts[i]
+		a := &out[s.nodes[f.node].host]
+		switch f.Type {
+		case auparse.AUDIT_LOGIN:
+			if f.OK && f.HasSes {
+				a.logins = append(a.logins, loginAt{f.Millis, f.Ses, f.PID})
+			}
+		case auparse.AUDIT_SYSTEM_BOOT:
+			a.boots = append(a.boots, f.Millis)
+		case auparse.AUDIT_KERNEL:
+			a.kernel = append(a.kernel, f.Millis)
+		}
+	}
+	for i := range out {
+		slices.SortFunc(out[i].logins, func(a, b loginAt) int {
+			return cmp.Or(cmp.Compare(a.millis, b.millis), cmp.Compare(a.ses, b.ses), cmp.Compare(a.pid, b.pid))
+		})
+		out[i].logins = slices.Compact(out[i].logins)
+		slices.Sort(out[i].boots)
+		slices.Sort(out[i].kernel)
+	}
+	return out
+}
+
+// cuts gives the times at which the audit log shows a new boot to begin: the
+// first event of it.
+func (a *audited) cuts() []int64 {
+	found := a.serialFalls()
+	add := func(at int64) {
+		for _, c := range found {
+			if c == at {
+				return
+			}
+		}
+		found = append(found, at)
+		slices.Sort(found)
+	}
+	for _, at := range a.kernel {
+		if !cutBetween(found, at-pairWithin, at) && len(a.stamps) > 0 && a.stamps[0].millis < at {
+			add(a.fallBefore(at-pairWithin, at, at))
+		}
+	}
+	for i, at := range a.boots {
+		from := at - pairWithin
+		if i > 0 {
+			from = max(from, a.boots[i-1]+1)
+		}
+		if cutBetween(found, from, at) || len(a.stamps) == 0 || a.stamps[0].millis >= at {
+			continue
+		}
+		fallback := int64(-1)
+		if i > 0 { // a second SYSTEM_BOOT cannot be the same boot's
+			fallback = at
+		}
+		if cut := a.fallBefore(from, at, fallback); cut >= 0 {
+			add(cut)
+		}
+	}
+	a.sessionFalls(&found)
+	return found
+}
+
+// cutBetween reports whether a cut lies in (from, to].
+func cutBetween(cuts []int64, from, to int64) bool {
+	for _, c := range cuts {
+		if c > from && c <= to {
+			return true
+		}
+	}
+	return false
+}
+
+// serialFalls finds where the serials, in the order of time, begin again.
+func (a *audited) serialFalls() []int64 {
+	st := a.stamps
+	var cuts []int64
+	from := 0 // of the boot
+	for i := from + 1; i < len(st); i++ {
+		if st[i].serial >= st[i-1].serial || !a.falls(from, i) {
+			continue
+		}
+		best := i // the largest drop of those that lie together
+		for j := i + 1; j < len(st) && j < i+serialWindow && (st[j].serial >= st[j-1].serial || a.falls(from, j)); j++ {
+			if drop(st, j) > drop(st, best) {
+				best = j
+			}
+		}
+		cuts = append(cuts, st[best].millis)
+		from = best
+		i = best
+	}
+	return cuts
+}
+
+func drop(st []stamp, i int) int64 { return int64(st[i-1].serial) - int64(st[i].serial) }
+
+// falls reports whether the median serial before i is above the one after it.
+func (a *audited) falls(from, i int) bool {
+	before := a.stamps[max(from, i-serialWindow):i]
+	after := a.stamps[i:min(len(a.stamps), i+serialWindow)]
+	if len(before) < 2 || len(after) < 2 {
+		return false
+	}
+	return median(after) < median(before)
+}
+
+func median(st []stamp) uint32 {
+	var few [serialWindow]uint32
+	v := few[:0]
+	for _, s := range st {
+		v = append(v, s.serial)
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// fallBefore finds the last fall of a serial in (from, to], or gives the
+// fallback.
+func (a *audited) fallBefore(from, to, fallback int64) int64 {
+	st := a.stamps
+	i := sort.Search(len(st), func(i int) bool { return st[i].millis > to }) - 1
+	for ; i > 0 && st[i].millis > from; i-- {
+		if st[i].serial < st[i-1].serial {
+			return st[i].millis
+		}
+	}
+	return fallback
+}
+
+// sessionFalls adds the boots that only the session ids tell: within one boot
+// they rise strictly, so that a LOGIN with an id that was given out already is
+// of another boot.
+func (a *audited) sessionFalls(cuts *[]int64) {
+	given := make(map[uint32]loginAt)
+	next := 0
+	for _, l := range a.logins {
+		for next < len(*cuts) && (*cuts)[next] <= l.millis {
+			clear(given)
+			next++
+		}
+		old, again := given[l.ses]
+		if again && (old.pid != l.pid || l.millis-old.millis > 60_000) {
+			cut := a.fallBefore(old.millis, l.millis, a.gapBefore(old.millis, l.millis))
+			*cuts = slices.Insert(*cuts, next, cut)
+			next++
+			clear(given)
+		}
+		given[l.ses] = l
+	}
+}
+
+// gapBefore finds the event after the longest silence in (from, to].
+func (a *audited) gapBefore(from, to int64) int64 {
+	st := a.stamps
+	i := sort.Search(len(st), func(i int) bool { return st[i].millis > from })
+	best, gap := to, int64(-1)
+	for ; i < len(st) && st[i].millis <= to; i++ {
+		if i > 0 && st[i].millis-st[i-1].millis > gap {
+			best, gap = st[i].millis, st[i].millis-st[i-1].millis
+		}
+	}
+	return best
+}
+
+// journalBoot is a boot as the journals of a host show it.
+type journalBoot struct {
+	id      string
+	start   int64 // when the kernel started, or the first entry
+	last    int64
+	entries int
+}
+
+// journalBoots gives the boots that the journals of a host show, in order.
+// Damaged boot ids make boots of an entry or two inside the span of another:
+// they are none.
+func (s *scan) journalBoots(host int) []journalBoot {
+	byID := make(map[string]*journalBoot)
+	for key, sp := range s.spans {
+		if s.nodes[key.node].host != host {
+			continue
+		}
+		start := sp.first.UnixMilli()
+		if t := sp.kernelStart(); !t.IsZero() {
+			start = t.UnixMilli()
+		}
+		b := byID[key.boot]
+		if b == nil {
+			b = &journalBoot{id: key.boot, start: start, last: sp.last.UnixMilli()}
+			byID[key.boot] = b
+		}
+		b.start, b.last = min(b.start, start), max(b.last, sp.last.UnixMilli())
+		b.entries += sp.entries
+	}
+	var all []journalBoot
+	for _, b := range byID {
+		all = append(all, *b)
+	}
+	slices.SortFunc(all, func(a, b journalBoot) int {
+		return cmp.Or(-cmp.Compare(a.entries, b.entries), cmp.Compare(a.start, b.start), cmp.Compare(a.id, b.id))
+	})
+	var kept []journalBoot
+	for _, b := range all {
+		stray := slices.ContainsFunc(kept, func(k journalBoot) bool {
+			return b.entries*20 < k.entries && b.last > k.start && b.start < k.last
+		})
+		if !stray {
+			kept = append(kept, b)
+		}
+	}
+	slices.SortFunc(kept, func(a, b journalBoot) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.id, b.id)) })
+	return kept
+}
+
+// resolveBoots gives the boots of a host: those of its journals and those that
+// the audit log tells, each once.
+func resolveBoots(a *audited, journals []journalBoot) []boot {
+	cuts := a.cuts()
+	firstAudit := int64(-1)
+	if len(a.stamps) > 0 {
+		firstAudit = a.stamps[0].millis
+	}
+	used := make([]bool, len(cuts))
+	boots := make([]boot, 0, len(cuts)+len(journals)+1)
+	for i, j := range journals {
+		b := boot{id: j.id, start: j.start}
+		if k := sameReboot(cuts, journals, i); k >= 0 {
+			used[k] = true
+			b.start = cuts[k]
+		}
+		boots = append(boots, b)
+	}
+	for k, cut := range cuts {
+		if !used[k] && !insideOneBoot(journals, cut) {
+			boots = append(boots, boot{start: cut})
+		}
+	}
+	slices.SortFunc(boots, func(x, y boot) int { return cmp.Compare(x.start, y.start) })
+	switch {
+	case len(boots) == 0:
+		boots = append(boots, boot{start: firstAudit})
+	case firstAudit >= 0 && firstAudit < boots[0].start:
+		if boots[0].id != "" && !slices.Contains(cuts, boots[0].start) {
+			boots[0].start = firstAudit // no boundary between the two: the same boot
+		} else {
+			boots = append([]boot{{start: firstAudit}}, boots...)
+		}
+	}
+	for i := range boots {
+		if boots[i].id == "" {
+			boots[i].id = bootName(a.firstSince(boots[i].start))
+		}
+	}
+	return boots
+}
+
+// sameReboot finds the cut that shows the same reboot as the start of a
+// journal's boot: each is the nearest of its kind to the other. -1: none.
+func sameReboot(cuts []int64, journals []journalBoot, i int) int {
+	best := -1
+	for k, c := range cuts {
+		if d := abs(c - journals[i].start); d <= pairWithin && (best < 0 || d < abs(cuts[best]-journals[i].start)) {
+			best = k
+		}
+	}
+	if best < 0 {
+		return -1
+	}
+	for k := range journals {
+		if abs(cuts[best]-journals[k].start) < abs(cuts[best]-journals[i].start) {
+			return -1
+		}
+	}
+	return best
+}
+
+func abs(n int64) int64 {
+	if n < 0 {
+		return -n
+	}
+	return n
+}
+
+// insideOneBoot reports whether a journal shows one boot going on across the
+// moment: the audit log's numbers then fell for another reason.
+func insideOneBoot(journals []journalBoot, at int64) bool {
+	const margin = 60_000
+	for i, j := range journals {
+		next := j.last
+		if i+1 < len(journals) {
+			next = min(next, journals[i+1].start)
+		}
+		if j.start+margin < at && at+margin < next {
+			return true
+		}
+	}
+	return false
+}
+
+// firstSince gives the time of the first record since then.
+func (a *audited) firstSince(start int64) int64 {
+	i := sort.Search(len(a.stamps), func(i int) bool { return a.stamps[i].millis >= start })
+	if i < len(a.stamps) {
+		return a.stamps[i].millis
+	}
+	return start
+}
+
+func bootName(millis int64) string {
+	if millis < 0 {
+		return "@unknown"
+	}
+	return fmt.Sprintf("@%d.%03d", millis/1000, millis%1000)
+}
+
+// bootAt gives the number of the boot that a moment belongs to.
+func (h *host) bootAt(millis int64) int {
+	i := sort.Search(len(h.boots), func(i int) bool { return h.boots[i].start > millis })
+	return max(0, i-1)
+}
+
+// bootNamed gives the number of the boot with that id.
+func (h *host) bootNamed(id string) (int, bool) {
+	for i := range h.boots {
+		if h.boots[i].id == id {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// kernelStart is when the kernel started by most of the span's entries.
+func (sp *span) kernelStart() time.Time {
+	if len(sp.starts) == 0 {
+		return time.Time{}
+	}
+	starts := slices.Clone(sp.starts)
+	slices.SortFunc(starts, time.Time.Compare)
+	return starts[len(starts)/2]
+}

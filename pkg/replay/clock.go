@@ -1,0 +1,85 @@
+package replay
+
+import (
+	"slices"
+	"time"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
+)
+
+// The offset of a sshd log's clock is believed where this many logins agree
+// on it within this window, and no other offset has a third as many.
+const (
+	offsetWindow = 15 * time.Second
+	offsetPairs  = 5
+	offsetMargin = 3
+)
+
+// offsets says how far each source's clock is ahead of the audit log's: of all
+// pairs of an Accepted line and a LOGIN record with one pid, those that belong
+// together have one difference in common. A window that holds no difference
+// at all is no offset.
+func (s *scan) offsets(inputs []*input) {
+	logins := make(map[[2]int][]time.Time) // by host and pid
+	for i := range s.facts {
+		f := &s.facts[i]
+		if f.Type == auparse.AUDIT_LOGIN && f.OK {
+			key := [2]int{s.nodes[f.node].host, f.PID}
+			logins[key] = append(logins[key], time.UnixMilli(f.Millis))
+		}
+	}
+	for _, in := range inputs {
+		var diffs []time.Duration
+		for _, a := range s.pairs {
+			if a.carrier != in.src {
+				continue
+			}
+			for _, at := range logins[[2]int{s.nodes[a.node].host, a.pid}] {
+				diffs = append(diffs, a.at.Sub(at))
+			}
+		}
+		in.offset = densest(diffs)
+	}
+}
+
+// densest gives the median of the window that holds most of the differences,
+// or 0 where none stands out or the window holds 0.
+func densest(diffs []time.Duration) time.Duration {
+	slices.Sort(diffs)
+	from, to := window(diffs, 0, 0)
+	if to-from < offsetPairs {
+		return 0
+	}
+	if rivalFrom, rivalTo := window(diffs, from, to); (rivalTo-rivalFrom)*offsetMargin > to-from {
+		return 0
+	}
+	if diffs[from] <= 0 && diffs[to-1] >= 0 {
+		return 0
+	}
+	median := diffs[(from+to)/2]
+	if median.Abs() < offsetWindow {
+		return 0 // logins within the window need no correction
+	}
+	return median
+}
+
+// window finds the stretch of sorted differences within offsetWindow that
+// holds most, leaving out those of [not, end).
+func window(diffs []time.Duration, not, end int) (from, to int) {
+	j := 0
+	for i := range diffs {
+		if i >= not && i < end {
+			continue
+		}
+		if j < i {
+			j = i
+		}
+		for j < len(diffs) && diffs[j]-diffs[i] <= offsetWindow && (j < not || j >= end) {
+			j++
+		}
+		if j-i > to-from {
+			from, to = i, j
+		}
+	}
+	return from, to
+}

@@ -1,0 +1,66 @@
+package replay
+
+import (
+	"fmt"
+
+	"auditreplay/pkg/schema"
+
+	"github.com/metal-toolbox/auditevent"
+)
+
+// Scope says which events are written at all.
+type Scope uint8
+
+// The scopes, from the default on.
+const (
+	ScopeSessions Scope = iota // events of all audit sessions
+	ScopeSSH                   // events of sessions that sshd opened
+	ScopeAll                   // events of no session too
+)
+
+// ParseScope reads the value of --scope.
+func ParseScope(s string) (Scope, error) {
+	switch s {
+	case "sessions", "":
+		return ScopeSessions, nil
+	case "ssh":
+		return ScopeSSH, nil
+	case "all":
+		return ScopeAll, nil
+	}
+	return 0, fmt.Errorf("%q is none of ssh, sessions, all", s)
+}
+
+// has reports whether an event is within the scope. UserLogin and UserLogout
+// always are.
+func (s Scope) has(e *auditevent.AuditEvent) bool {
+	switch e.Type {
+	case schema.TypeSystem:
+		return s == ScopeAll
+	case schema.TypeAction:
+		return s != ScopeSSH || !schema.Of(e).Session.NotSSH
+	}
+	return true
+}
+
+// Filter passes the events of a scope on, and counts the others.
+type Filter struct {
+	Scope   Scope
+	Next    auditevent.EventEncoder
+	Written int64
+	LeftOut int64
+}
+
+// Encode implements auditevent.EventEncoder.
+func (f *Filter) Encode(v any) error {
+	e, ok := v.(*auditevent.AuditEvent)
+	if !ok {
+		return fmt.Errorf("cannot encode a %T", v)
+	}
+	if !f.Scope.has(e) {
+		f.LeftOut++
+		return nil
+	}
+	f.Written++
+	return f.Next.Encode(v)
+}

@@ -1,0 +1,190 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/auditd"
+	"auditreplay/pkg/ingest/journal"
+	"auditreplay/pkg/ingest/syslog"
+)
+
+// input is one source and what the first pass learnt of it.
+type input struct {
+	src   *ingest.Source
+	group int // sources of one folder, archive or root: one host unless they name several
+
+	stretches []stretch
+	nodes     map[string]int // node= (or "") -> host, once hosts are known
+	hosts     map[string]int // host that messages name -> host
+	messages  bool           // it holds sshd's messages
+	unsorted  bool           // they are far from the order of time
+	newest    time.Time      // of its messages so far
+	offset    time.Duration  // that its clock is ahead of the audit log's
+	damage    []string
+}
+
+// stretch is a chunk of an input's records, as the first pass saw it.
+type stretch struct {
+	min, max int64
+	lines    int // line units before it
+}
+
+// reader gives the entries of one carrier.
+type reader interface {
+	Next() (*ingest.Entry, error)
+}
+
+// open opens an input as the carrier it is.
+func (in *input) open() (reader, *ingest.CountingReader, io.Closer, error) {
+	if in.src.Kind == ingest.JournalBinary {
+		at, size, err := in.src.ReaderAt()
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return journal.NewBinary(at, size, in.src), nil, nil, nil
+	}
+	rc, err := in.src.OpenRaw()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	count := &ingest.CountingReader{R: rc}
+	var r reader
+	switch in.src.Kind {
+	case ingest.JournalExport:
+		r = journal.NewExport(count, in.src)
+	case ingest.JournalJSON:
+		r = journal.NewJSON(count, in.src)
+	case ingest.JournalText:
+		r = journal.NewText(count, in.src)
+	case ingest.SyslogText:
+		r = syslog.New(count, in.src)
+	default:
+		r = newAuditLog(count, in.src)
+	}
+	return r, count, rc, nil
+}
+
+// auditLog reads audit.log itself as a carrier: every line that is one becomes
+// an AuditEntry. Whether it is a record shows when it is cut.
+type auditLog struct {
+	lines *ingest.Lines
+	entry ingest.Entry
+	src   *ingest.Source
+}
+
+func newAuditLog(r io.Reader, src *ingest.Source) *auditLog {
+	return &auditLog{lines: ingest.NewLines(r), src: src}
+}
+
+func (a *auditLog) Next() (*ingest.Entry, error) {
+	line, number, nuls, err := a.lines.Next()
+	if err != nil {
+		return nil, err
+	}
+	e := &a.entry
+	e.Pos = ingest.Pos{Source: a.src, Line: number}
+	e.NULs = nuls
+	e.Raw = line
+	switch {
+	case len(line) > 0 && (line[0] == 't' || line[0] == 'n'):
+		if hasPrefix(line, "time->") {
+			e.Kind, e.What = ingest.Irrelevant, "ausearch separator"
+			return e, nil
+		}
+		e.Kind, e.Audit = ingest.AuditEntry, line
+	case blank(line):
+		e.Kind, e.What = ingest.Irrelevant, "blank line"
+	case string(line) == "----":
+		e.Kind, e.What = ingest.Irrelevant, "ausearch separator"
+	default:
+		e.Kind, e.Audit = ingest.AuditEntry, line
+	}
+	if a.lines.TooLong() > 0 {
+		e.Kind, e.What = ingest.Rejected, fmt.Sprintf("line of %d bytes", a.lines.TooLong())
+	}
+	return e, nil
+}
+
+func blank(line []byte) bool {
+	for _, c := range line {
+		if c != ' ' && c != '\t' && c != '\r' && c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func hasPrefix(b []byte, prefix string) bool {
+	return len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix
+}
+
+// records reads the audit records of an input, chunk by chunk. The chunks of
+// one input are the same every time it is read.
+type records struct {
+	in    *input
+	r     reader
+	count *ingest.CountingReader
+	close io.Closer
+	over  bool // entry is the current one and was not used yet
+	entry *ingest.Entry
+	err   error
+
+	// other is called for every entry that is no audit record, and for audit
+	// entries that are none after all (Rejected then).
+	other func(*ingest.Entry)
+	// audit is called for every record, when it has just been added.
+	audit func(*ingest.Entry, *auditd.Record)
+}
+
+func newRecords(in *input) (*records, error) {
+	r, count, closer, err := in.open()
+	if err != nil {
+		return nil, err
+	}
+	return &records{in: in, r: r, count: count, close: closer, other: func(*ingest.Entry) {}, audit: func(*ingest.Entry, *auditd.Record) {}}, nil
+}
+
+// next fills c with the input's next chunk. io.EOF comes with an empty chunk.
+func (rs *records) next(c *auditd.Chunk) error {
+	c.Reset()
+	for {
+		if !rs.over {
+			if rs.err == nil {
+				rs.entry, rs.err = rs.r.Next()
+			}
+			if rs.err != nil {
+				if len(c.Records) > 0 && errors.Is(rs.err, io.EOF) {
+					return nil
+				}
+				return rs.err
+			}
+		}
+		rs.over = false
+		e := rs.entry
+		if e.Kind != ingest.AuditEntry {
+			rs.other(e)
+			continue
+		}
+		if !c.Fits(len(e.Audit)) {
+			rs.over = true
+			return nil
+		}
+		if err := c.Add(e.Audit, e.Pos); err != nil {
+			e.Kind, e.What = ingest.Rejected, err.Error()
+			rs.other(e)
+			continue
+		}
+		rs.audit(e, &c.Records[len(c.Records)-1])
+	}
+}
+
+func (rs *records) Close() error {
+	if rs.close == nil {
+		return nil
+	}
+	return rs.close.Close()
+}

@@ -1,0 +1,165 @@
+package replay
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/sshd"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
+)
+
+// loginOf is a login of sshd's log and where and when it belongs.
+type loginOf struct {
+	*sshd.Login
+	host, boot int
+	ahead      time.Duration // of the clock of the log it stands in
+}
+
+// bootKey is one boot of one host.
+type bootKey struct{ host, boot int }
+
+// readLogins makes logins of sshd's messages, and counts those that say again
+// what another source said.
+func (r *run) readLogins() error {
+	all, err := newMessages(r.scan, r.inputs, func(m *message) {
+		m.in.src.Counts.Duplicate++
+		m.in.src.Counts.Evidence--
+	})
+	if err != nil {
+		return err
+	}
+	conns := make(map[bootKey]*sshd.Connections)
+	var line sshd.Line
+	for {
+		m, err := all.Next()
+		if err != nil {
+			return err
+		}
+		if m == nil {
+			break
+		}
+		key := r.place(m)
+		c := conns[key]
+		if c == nil {
+			c = sshd.NewConnections()
+			conns[key] = c
+		}
+		sshd.Parse(m.Text, &line)
+		if line.Kind == sshd.Stopping {
+			r.stopped[key] = append(r.stopped[key], stop{m.at, m.pos})
+		}
+		c.Add(&m.Message, m.pos, &line, r.collector(key, m.in.offset))
+	}
+	keys := make([]bootKey, 0, len(conns))
+	for key := range conns {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b bootKey) int { return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.boot, b.boot)) })
+	for _, key := range keys {
+		conns[key].Close(r.collector(key, 0))
+	}
+	return nil
+}
+
+// collector takes what Connections find out about one boot.
+func (r *run) collector(key bootKey, ahead time.Duration) func(sshd.Change) {
+	return func(c sshd.Change) {
+		if c.Kind == sshd.Decided {
+			r.logins = append(r.logins, loginOf{c.Login, key.host, key.boot, ahead})
+		}
+	}
+}
+
+// place says which boot a message belongs to: the one it names, else the one
+// of its time.
+func (r *run) place(m *message) bootKey {
+	h := &r.hosts[m.host]
+	if m.Boot != "" {
+		if b, ok := h.bootNamed(m.Boot); ok {
+			return bootKey{m.host, b}
+		}
+	}
+	return bootKey{m.host, h.bootAt(m.at.UnixMilli())}
+}
+
+// stop is a sign that the host was about to go down.
+type stop struct {
+	at  time.Time
+	pos ingest.Pos
+}
+
+// shutdowns notes the SYSTEM_SHUTDOWN records.
+func (r *run) shutdowns() {
+	for i := range r.scan.facts {
+		f := &r.scan.facts[i]
+		if f.Type != auparse.AUDIT_SYSTEM_SHUTDOWN {
+			continue
+		}
+		host := r.scan.nodes[f.node].host
+		key := bootKey{host, r.hosts[host].bootAt(f.Millis)}
+		r.stopped[key] = append(r.stopped[key], stop{time.UnixMilli(f.Millis).UTC(), f.Pos})
+	}
+}
+
+// lives bounds, for each accepted login, the life of its PID: by the next
+// connection that sshd's log shows that PID with.
+func (r *run) lives() {
+	byPID := make(map[bootKey]map[int][]*loginOf)
+	for i := range r.logins {
+		l := &r.logins[i]
+		key := bootKey{l.host, l.boot}
+		if byPID[key] == nil {
+			byPID[key] = make(map[int][]*loginOf)
+		}
+		byPID[key][l.PID] = append(byPID[key][l.PID], l)
+	}
+	for key, pids := range byPID {
+		t := r.trackers[key]
+		for _, ls := range pids {
+			for _, l := range ls {
+				if !l.Accepted {
+					continue
+				}
+				var next time.Time
+				for _, o := range ls {
+					if o.Life <= l.Life {
+						continue
+					}
+					start := o.Time
+					if !o.ConnTime.IsZero() {
+						start = o.ConnTime
+					}
+					start = start.Add(-o.ahead)
+					if next.IsZero() || start.Before(next) {
+						next = start
+					}
+				}
+				if !next.IsZero() {
+					t.LifeOf(l.Login, next)
+				}
+			}
+		}
+	}
+}
+
+// ended says how a login's session ended, when, and by which line; ok is
+// false where no end is in the evidence.
+func (r *run) ended(l *loginOf) (how string, s stop, ok bool) {
+	if l.End != nil {
+		return l.End.How, stop{l.End.Time, l.End.Pos}, true
+	}
+	if l.boot+1 >= len(r.hosts[l.host].boots) {
+		if stops := r.stopped[bootKey{l.host, l.boot}]; len(stops) > 0 && stops[len(stops)-1].at.After(l.Time) {
+			return "shutdown", stops[len(stops)-1], true
+		}
+		return "open", stop{}, false
+	}
+	if stops := r.stopped[bootKey{l.host, l.boot}]; len(stops) > 0 && stops[len(stops)-1].at.After(l.Time) {
+		return "shutdown", stops[len(stops)-1], true
+	}
+	next := r.hosts[l.host].boots[l.boot+1]
+	return "crash", stop{time.UnixMilli(next.start).UTC(), l.Pos}, true
+}

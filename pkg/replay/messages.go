@@ -1,0 +1,288 @@
+package replay
+
+import (
+	"container/heap"
+	"errors"
+	"io"
+	"time"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/sshd"
+)
+
+// message is one of sshd's (or logind's) messages on its way to a login.
+type message struct {
+	ingest.Message
+	pos  ingest.Pos
+	in   *input
+	host int
+	at   time.Time // reception, on the audit log's clock: what messages are ordered by
+	seq  int64     // order in its source
+}
+
+// sortWindow is how many messages of one source are held to put them in order.
+const sortWindow = 512
+
+// messageSource gives one source's messages in the order of their times.
+type messageSource struct {
+	in    *input
+	scan  *scan
+	r     reader
+	close io.Closer
+	held  messageHeap
+	seq   int64
+	done  bool
+	line  sshd.Line
+}
+
+func openMessages(s *scan, in *input) (*messageSource, error) {
+	r, _, closer, err := in.open()
+	if err != nil {
+		return nil, err
+	}
+	return &messageSource{in: in, scan: s, r: r, close: closer}, nil
+}
+
+// next gives the next message, or nil at the end.
+func (ms *messageSource) next() (*message, error) {
+	for !ms.done && (len(ms.held) < sortWindow || ms.in.unsorted) {
+		m, err := ms.read()
+		if err != nil {
+			return nil, err
+		}
+		if m == nil {
+			ms.done = true
+			if ms.close != nil {
+				ms.close.Close()
+			}
+			break
+		}
+		heap.Push(&ms.held, m)
+	}
+	if len(ms.held) == 0 {
+		return nil, nil
+	}
+	return heap.Pop(&ms.held).(*message), nil
+}
+
+// read reads up to the next message that matters.
+func (ms *messageSource) read() (*message, error) {
+	for {
+		e, err := ms.r.Next()
+		var damage *ingest.Damage
+		if errors.Is(err, io.EOF) || errors.As(err, &damage) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		m := &e.Message
+		if e.Kind != ingest.MessageEntry || m.LogindLeader == 0 && !sshd.IsProgram(m.Ident) {
+			continue
+		}
+		if m.LogindLeader == 0 {
+			sshd.Parse(m.Text, &ms.line)
+			if ok, _ := sshd.Believable(m, &ms.line); !ok {
+				continue
+			}
+		}
+		ms.seq++
+		node := ms.scan.node(ms.in.group, m.Host)
+		return &message{Message: *m, pos: e.Pos, in: ms.in, host: ms.scan.nodes[node].host,
+			at: m.Received.Add(-ms.in.offset), seq: ms.seq}, nil
+	}
+}
+
+// messageHeap orders messages by time, and one source's by their order in it.
+type messageHeap []*message
+
+func (h messageHeap) Len() int           { return len(h) }
+func (h messageHeap) Less(i, j int) bool { return h[i].before(h[j]) }
+func (h messageHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *messageHeap) Push(x any)        { *h = append(*h, x.(*message)) }
+func (h *messageHeap) Pop() any {
+	old := *h
+	m := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return m
+}
+
+func (m *message) before(o *message) bool {
+	if c := m.at.Compare(o.at); c != 0 {
+		return c < 0
+	}
+	if m.in != o.in {
+		return m.in.src.Name < o.in.src.Name
+	}
+	return m.seq < o.seq
+}
+
+// sameLine is how far the time of a syslog line may lie from the reception of
+// the journal entry that is the same message.
+const sameLine = 5 * time.Second
+
+// messages merges the sources of all messages, drops what says again what
+// another source said, and gives each message once: the journal's where there
+// is one.
+type messages struct {
+	sources []*messageSource
+	heads   messageHeap
+	from    map[*input]*messageSource
+	held    []*message // in order; released when no copy of them can come
+	recent  map[messageKey][]*told
+	next    int
+	dup     func(*message)
+}
+
+// messageKey is what copies of one message have in common.
+type messageKey struct {
+	host, pid int
+	text      string
+}
+
+// told is a message that was given or waits to be, and who told it.
+type told struct {
+	m       *message
+	sources []*input
+	given   bool
+}
+
+func newMessages(s *scan, inputs []*input, dup func(*message)) (*messages, error) {
+	ms := &messages{from: make(map[*input]*messageSource), recent: make(map[messageKey][]*told), dup: dup}
+	for _, in := range inputs {
+		if !in.messages {
+			continue
+		}
+		src, err := openMessages(s, in)
+		if err != nil {
+			return nil, err
+		}
+		ms.from[in] = src
+		m, err := src.next()
+		if err != nil {
+			return nil, err
+		}
+		if m != nil {
+			ms.heads = append(ms.heads, m)
+		}
+	}
+	heap.Init(&ms.heads)
+	return ms, nil
+}
+
+// Next gives the next message, nil at the end.
+func (ms *messages) Next() (*message, error) {
+	for {
+		if len(ms.held) > 0 && (len(ms.heads) == 0 || ms.heads[0].at.Sub(ms.held[0].at) > 2*sameLine) {
+			m := ms.held[0]
+			ms.held[0] = nil
+			ms.held = ms.held[1:]
+			ms.release(m)
+			return m, nil
+		}
+		if len(ms.heads) == 0 {
+			return nil, nil
+		}
+		m := ms.heads[0]
+		after, err := ms.from[m.in].next()
+		if err != nil {
+			return nil, err
+		}
+		if after == nil {
+			heap.Pop(&ms.heads)
+		} else {
+			ms.heads[0] = after
+			heap.Fix(&ms.heads, 0)
+		}
+		ms.take(m)
+	}
+}
+
+// take holds a message, unless another source has told it.
+func (ms *messages) take(m *message) {
+	key := m.key()
+	var same *told
+	for _, t := range ms.recent[key] {
+		if t.sameAs(m) && (same == nil || t.m.at.Sub(m.at).Abs() < same.m.at.Sub(m.at).Abs()) {
+			same = t
+		}
+	}
+	if same == nil {
+		t := &told{m: m, sources: []*input{m.in}}
+		ms.recent[key] = append(ms.recent[key], t)
+		ms.held = append(ms.held, m)
+		return
+	}
+	same.sources = append(same.sources, m.in)
+	if better(m, same.m) && !same.given {
+		ms.replace(same.m, m)
+		same.m, m = m, same.m
+	}
+	ms.dup(m)
+}
+
+// better decides which of two copies is kept: the journal's, else the one
+// whose file's name sorts first.
+func better(a, b *message) bool {
+	if a.Journal != b.Journal {
+		return a.Journal
+	}
+	return a.in.src.Name < b.in.src.Name
+}
+
+func (ms *messages) replace(old, m *message) {
+	for i, h := range ms.held {
+		if h == old {
+			m.at = old.at // its place in the order stays
+			ms.held[i] = m
+			return
+		}
+	}
+}
+
+// release marks a message as given and forgets those that no copy of can come
+// any more.
+func (ms *messages) release(m *message) {
+	key := m.key()
+	all := ms.recent[key]
+	kept := all[:0]
+	for _, t := range all {
+		if t.m == m {
+			t.given = true
+		}
+		if m.at.Sub(t.m.at) <= 4*sameLine {
+			kept = append(kept, t)
+		}
+	}
+	ms.recent[key] = kept
+	if ms.next++; ms.next%4096 == 0 {
+		for key, all := range ms.recent {
+			if len(all) == 0 || m.at.Sub(all[len(all)-1].m.at) > 4*sameLine {
+				delete(ms.recent, key)
+			}
+		}
+	}
+}
+
+func (m *message) key() messageKey { return messageKey{m.host, m.PID, m.Text} }
+
+// sameAs reports whether m says again what was told: two entries of journals
+// with one time of reception, two lines of syslog files with one time, or a
+// line within sameLine of an entry; never twice from one source.
+func (t *told) sameAs(m *message) bool {
+	for _, in := range t.sources {
+		if in == m.in {
+			return false
+		}
+	}
+	a, b := t.m, m
+	switch {
+	case a.Journal && b.Journal:
+		return a.Received.Equal(b.Received) && a.Boot == b.Boot
+	case a.Journal != b.Journal:
+		return a.at.Sub(b.at).Abs() <= sameLine
+	}
+	precision := max(a.Precision, b.Precision)
+	return a.Time.Truncate(precision).Equal(b.Time.Truncate(precision))
+}

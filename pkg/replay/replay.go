@@ -1,0 +1,174 @@
+package replay
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/auditd"
+	"auditreplay/pkg/schema"
+	"auditreplay/pkg/tracker"
+
+	"github.com/metal-toolbox/auditevent"
+	"go.uber.org/zap"
+)
+
+// ErrInterrupted is returned by Run when Options.Interrupted says so.
+var ErrInterrupted = errors.New("interrupted")
+
+// Options are what Run needs to know beside the evidence. The zero value
+// works.
+type Options struct {
+	Host      string // name of the host, where the evidence is silent or says it in two ways
+	MachineID string
+	Raw       bool // the records' own lines in every event
+	Log       *zap.SugaredLogger
+
+	Names     func(fingerprint string, ca bool) []schema.Name
+	UserNames func(uid string) string
+
+	// Reject is called for every rejected unit of the input; an error ends
+	// the run.
+	Reject      func(pos ingest.Pos, what string, raw []byte) error
+	Interrupted func() bool
+}
+
+// run is one replay.
+type run struct {
+	opt      Options
+	w        *auditevent.EventWriter
+	inputs   []*input
+	scan     *scan
+	hosts    []host
+	logins   []loginOf
+	stopped  map[bootKey][]stop
+	trackers map[bootKey]*tracker.SessionTracker
+	joined   bool
+	items    []item
+	builder  *auditd.Builder
+	ev       auditd.Event
+	sum      Summary
+}
+
+// Run reads all sources and writes their events to w, in the order of
+// docs/design.md, whatever order the sources are in.
+func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Summary, error) {
+	r := &run{opt: opt, scan: newScan(), stopped: make(map[bootKey][]stop),
+		trackers: make(map[bootKey]*tracker.SessionTracker), builder: auditd.NewBuilder()}
+	r.w = auditevent.NewAuditEventWriter(&counted{w, &r.sum})
+	r.scan.rejects = func(pos ingest.Pos, what string, raw []byte) error {
+		r.sum.Rejected++
+		if opt.Reject != nil {
+			return opt.Reject(pos, what, raw)
+		}
+		return nil
+	}
+	r.addInputs(sources)
+	for _, step := range []func() error{r.readAll, r.conclude, r.readLogins, r.join, r.emit} {
+		if err := step(); err != nil {
+			return r.summary(), err
+		}
+	}
+	return r.summary(), nil
+}
+
+// addInputs takes the sources in the order of their names, those of one
+// folder, archive or root as one group.
+func (r *run) addInputs(sources []*ingest.Source) {
+	sorted := slices.Clone(sources)
+	slices.SortStableFunc(sorted, func(a, b *ingest.Source) int { return strings.Compare(a.Name, b.Name) })
+	groups := make(map[string]int)
+	for _, src := range sorted {
+		g, ok := groups[src.Root]
+		if !ok {
+			g = len(groups)
+			groups[src.Root] = g
+		}
+		r.inputs = append(r.inputs, &input{src: src, group: g})
+	}
+}
+
+func (r *run) readAll() error {
+	for _, in := range r.inputs {
+		if err := r.scan.source(in); err != nil {
+			return err
+		}
+		if r.opt.Interrupted != nil && r.opt.Interrupted() {
+			return ErrInterrupted
+		}
+	}
+	return nil
+}
+
+// conclude draws what the whole of the evidence tells: hosts, clocks, boots.
+func (r *run) conclude() error {
+	hosts, err := resolveHosts(r.scan.nodes, r.opt.Host)
+	if err != nil {
+		return err
+	}
+	r.hosts = hosts
+	r.scan.offsets(r.inputs)
+	audited := r.scan.auditedHosts(len(hosts))
+	for i := range r.hosts {
+		h := &r.hosts[i]
+		if h.machine == "" || r.opt.MachineID != "" {
+			h.machine = r.opt.MachineID
+		}
+		h.boots = resolveBoots(&audited[i], r.scan.journalBoots(i))
+	}
+	r.scan.stamps = nil
+	r.shutdowns()
+	return nil
+}
+
+// join tells the trackers all that is known and lets them decide.
+func (r *run) join() error {
+	slices.SortStableFunc(r.scan.facts, func(a, b fact) int {
+		switch {
+		case a.Millis != b.Millis:
+			return int(a.Millis - b.Millis)
+		case a.Serial != b.Serial:
+			return int(int64(a.Serial) - int64(b.Serial))
+		}
+		return int(a.Type) - int(b.Type)
+	})
+	for i := range r.scan.facts {
+		f := &r.scan.facts[i]
+		host := r.scan.nodes[f.node].host
+		r.tracker(bootKey{host, r.hosts[host].bootAt(f.Millis)}).Learn(&f.Fact)
+	}
+	r.scan.facts = nil
+	for i := range r.logins {
+		l := &r.logins[i]
+		t := r.tracker(bootKey{l.host, l.boot})
+		if !l.Accepted {
+			continue
+		}
+		if err := t.Login(l.Login, l.ahead); err != nil {
+			return err
+		}
+	}
+	r.lives()
+	for _, t := range r.trackers {
+		t.Resolve()
+	}
+	r.joined = true
+	r.makeItems()
+	return nil
+}
+
+// tracker gives the tracker of a boot.
+func (r *run) tracker(key bootKey) *tracker.SessionTracker {
+	t := r.trackers[key]
+	if t == nil {
+		h := &r.hosts[key.host]
+		t = tracker.New(r.w, r.opt.Log, tracker.Options{Host: h.name, MachineID: h.machine, Boot: h.boots[key.boot].id,
+			KeepUnjoined: true, Raw: r.opt.Raw, Names: r.opt.Names, UserNames: r.opt.UserNames})
+		if r.joined {
+			t.Resolve()
+		}
+		r.trackers[key] = t
+	}
+	return t
+}

@@ -1,0 +1,313 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/auditd"
+	"auditreplay/pkg/ingest/sshd"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
+)
+
+// scan is what the first pass keeps of the evidence.
+type scan struct {
+	nodes  []node
+	nodeAt map[nodeKey]int32
+
+	facts  []fact
+	stamps []stamp
+	spans  map[spanKey]*span // what the journals say of boots
+	pairs  []accepted        // for the clock offset
+	frags  bool              // events may have lost their SYSCALL: processes must be remembered
+
+	factReader *auditd.Facts
+	line       sshd.Line
+	rejects    func(pos ingest.Pos, what string, raw []byte) error
+}
+
+// node is a name that records or messages give their host, within one group
+// of sources; hosts.go says which host it is.
+type node struct {
+	group   int
+	name    string // "" where nothing names it
+	audit   bool   // audit records came from it
+	journal bool   // a journal names it
+	message bool   // sshd's messages came from it
+	machine string // machine id that a journal gives
+	count   int    // records and messages
+	host    int
+}
+
+type nodeKey struct {
+	group int
+	name  string
+}
+
+// fact is an auditd.Fact and where it came from.
+type fact struct {
+	auditd.Fact
+	node int32
+}
+
+// stamp is the time and kernel serial of one record: what boots are told by.
+type stamp struct {
+	millis int64
+	serial uint32
+	node   int32
+}
+
+// maxStarts is how many of a boot's first entries are asked when it started.
+const maxStarts = 255
+
+type spanKey struct {
+	node int32
+	boot string
+}
+
+// span is a boot as a journal shows it.
+type span struct {
+	boot        string
+	first, last time.Time   // reception of its entries
+	starts      []time.Time // reception less the monotonic clock, of some entries: when the kernel started
+	entries     int
+}
+
+// accepted is an Accepted line, for estimating the offset of sshd's clock.
+type accepted struct {
+	node    int32
+	carrier *ingest.Source
+	pid     int
+	at      time.Time
+}
+
+func newScan() *scan {
+	return &scan{nodeAt: make(map[nodeKey]int32), spans: make(map[spanKey]*span), factReader: auditd.NewFacts(),
+		rejects: func(ingest.Pos, string, []byte) error { return nil }}
+}
+
+func (s *scan) node(group int, name string) int32 {
+	key := nodeKey{group, name}
+	if id, ok := s.nodeAt[key]; ok {
+		return id
+	}
+	id := int32(len(s.nodes))
+	s.nodes = append(s.nodes, node{group: group, name: name})
+	s.nodeAt[key] = id
+	return id
+}
+
+// source reads one input from start to end.
+func (s *scan) source(in *input) error {
+	rs, err := newRecords(in)
+	if err != nil {
+		return err
+	}
+	defer rs.Close()
+	counts := &in.src.Counts
+	*counts = ingest.Counts{}
+	var failed error
+	rs.other = func(e *ingest.Entry) {
+		counts.Read++
+		counts.NULs += int64(e.NULs)
+		if err := s.entry(in, e); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	names := nodeNames{scan: s, group: in.group}
+	var login loginEvent
+	rs.audit = func(e *ingest.Entry, rec *auditd.Record) {
+		counts.Read++
+		counts.NULs += int64(e.NULs)
+		counts.Evidence++
+		rec.Via = e.Message.Host
+		id := names.of(rec)
+		s.record(rec, id, &login)
+		if e.Message.Boot != "" {
+			s.span(id, &e.Message)
+		}
+	}
+	in.stretches = in.stretches[:0]
+	var c auditd.Chunk
+	for failed == nil {
+		err := rs.next(&c)
+		if len(c.Records) > 0 {
+			in.stretches = append(in.stretches, stretch{min: c.Min, max: c.Max})
+		}
+		var damage *ingest.Damage
+		switch {
+		case err == nil:
+			continue
+		case errors.As(err, &damage):
+			in.damage = append(in.damage, damage.Error())
+		case !errors.Is(err, io.EOF):
+			return fmt.Errorf("%s: %w", in.src.Path, err)
+		}
+		break
+	}
+	if rs.count != nil {
+		counts.Bytes = rs.count.N.Load()
+	} else {
+		counts.Bytes = in.src.Size
+	}
+	return failed
+}
+
+// nodeNames finds the node of a record; nearly all have the one before's.
+type nodeNames struct {
+	scan  *scan
+	group int
+	last  string
+	id    int32
+	known bool
+}
+
+func (n *nodeNames) of(rec *auditd.Record) int32 {
+	if len(rec.Node) > 0 {
+		if !n.known || string(rec.Node) != n.last {
+			n.last = string(rec.Node)
+			n.id, n.known = n.scan.node(n.group, n.last), true
+		}
+		return n.id
+	}
+	if !n.known || rec.Via != n.last {
+		n.last = rec.Via
+		n.id, n.known = n.scan.node(n.group, n.last), true
+	}
+	return n.id
+}
+
+// loginEvent remembers the last LOGIN record, whose SYSCALL tells the program.
+type loginEvent struct {
+	millis int64
+	serial uint32
+	node   int32
+	valid  bool
+}
+
+func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
+	s.nodes[id].audit = true
+	s.nodes[id].count++
+	if rec.Daemon() {
+		return
+	}
+	if n := len(s.stamps); n == 0 || s.stamps[n-1] != (stamp{rec.Millis, rec.Serial, id}) {
+		s.stamps = append(s.stamps, stamp{rec.Millis, rec.Serial, id})
+	}
+	switch {
+	case rec.Type == auparse.AUDIT_SYSCALL:
+		if !login.valid || *login != (loginEvent{rec.Millis, rec.Serial, id, true}) {
+			return
+		}
+	case !auditd.FactType(rec.Type):
+		return
+	case rec.Type == auparse.AUDIT_LOGIN:
+		*login = loginEvent{rec.Millis, rec.Serial, id, true}
+	}
+	var f fact
+	s.factReader.Read(rec, &f.Fact)
+	f.node = id
+	s.facts = append(s.facts, f)
+}
+
+// entry takes what is no audit record.
+func (s *scan) entry(in *input, e *ingest.Entry) error {
+	counts := &in.src.Counts
+	m := &e.Message
+	if m.Journal && m.Boot != "" {
+		s.span(s.node(in.group, m.Host), m)
+	}
+	switch e.Kind {
+	case ingest.MessageEntry:
+		return s.message(in, e)
+	case ingest.Rejected:
+		counts.Rejected++
+		return s.rejects(e.Pos, e.What, e.Raw)
+	case ingest.AuditEntry: // a record: counted where it is read
+	default:
+		counts.Skip(e.What)
+	}
+	return nil
+}
+
+func (s *scan) message(in *input, e *ingest.Entry) error {
+	counts, m := &in.src.Counts, &e.Message
+	id := s.node(in.group, m.Host)
+	n := &s.nodes[id]
+	n.count++
+	n.journal = n.journal || m.Journal
+	if m.MachineID != "" {
+		n.machine = m.MachineID
+	}
+	if m.LogindLeader != 0 {
+		counts.Evidence++
+		in.messages = true
+		return nil
+	}
+	if !sshd.IsProgram(m.Ident) {
+		counts.Skip(otherProgram(m.Ident))
+		return nil
+	}
+	n.message, in.messages = true, true
+	if !sshd.Parse(m.Text, &s.line) {
+		counts.Skip("sshd message not used")
+		return nil
+	}
+	if ok, why := sshd.Believable(m, &s.line); !ok {
+		counts.Skip("only claims to be sshd: " + why)
+		return nil
+	}
+	counts.Evidence++
+	in.inOrder(m.Received)
+	if s.line.Kind == sshd.Accepted && m.PID != 0 {
+		s.pairs = append(s.pairs, accepted{id, in.src, m.PID, m.Time})
+	}
+	return nil
+}
+
+// maxStepBack is how far a source's messages may step back in time and still
+// be sorted while they are read.
+const maxStepBack = time.Minute
+
+func (in *input) inOrder(at time.Time) {
+	if at.After(in.newest) {
+		in.newest = at
+	}
+	in.unsorted = in.unsorted || in.newest.Sub(at) > maxStepBack
+}
+
+// otherProgram is the kind under which a program's messages are counted.
+func otherProgram(ident string) string {
+	switch ident {
+	case "sudo", "su", "systemd-logind", "CRON", "cron", "login", "systemd":
+		return ident
+	}
+	return "other programs"
+}
+
+func (s *scan) span(id int32, m *ingest.Message) {
+	n := &s.nodes[id]
+	n.journal = true
+	if m.MachineID != "" {
+		n.machine = m.MachineID
+	}
+	key := spanKey{id, m.Boot}
+	sp := s.spans[key]
+	if sp == nil {
+		sp = &span{boot: m.Boot, first: m.Received, last: m.Received}
+		s.spans[key] = sp
+	}
+	sp.entries++
+	if m.Received.Before(sp.first) {
+		sp.first = m.Received
+	}
+	if m.Received.After(sp.last) {
+		sp.last = m.Received
+	}
+	if m.Mono > 0 && (sp.entries <= maxStarts || sp.entries&(sp.entries-1) == 0) { // the first ones, then ever fewer
+		sp.starts = append(sp.starts, m.Received.Add(-time.Duration(m.Mono)*time.Microsecond))
+	}
+}

@@ -1,0 +1,207 @@
+package replay
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/schema"
+
+	"github.com/metal-toolbox/auditevent"
+)
+
+// Summary is the account of a run.
+type Summary struct {
+	Sources  []SourceSummary `json:"sources"`
+	Hosts    []HostSummary   `json:"hosts"`
+	Events   int64           `json:"events"`   // audit events, of any scope
+	Rejected int64           `json:"rejected"` // units of input that could not be read
+	Late     int64           `json:"late,omitempty"`
+	Damage   []string        `json:"damage,omitempty"` // archives and compressed files that broke off
+
+	Produced map[string]int64 `json:"produced"` // events by type, before scope and filters
+	Actions  map[string]int64 `json:"actions"`  // UserActions by attribution
+	Accepted int64            `json:"accepted_logins"`
+	Refused  int64            `json:"refused_logins"`
+	Joined   int64            `json:"joined_logins"`
+	Unjoined int64            `json:"unjoined_logins"`
+	Written  int64            `json:"written"`  // events that scope and filters let through
+	LeftOut  int64            `json:"left_out"` // events that they did not
+	Skipped  map[string]int64 `json:"skipped_files,omitempty"`
+}
+
+// SourceSummary is the account of one source.
+type SourceSummary struct {
+	Name string `json:"name"`
+	Path string `json:"path"`
+	Kind string `json:"kind"`
+	ingest.Counts
+	ClockSkew float64 `json:"clock_skew_s,omitempty"` // seconds that its clock is ahead of the audit log's
+}
+
+// HostSummary is a host and its boots.
+type HostSummary struct {
+	Name      string   `json:"name,omitempty"`
+	MachineID string   `json:"machine_id,omitempty"`
+	Boots     []string `json:"boots"`
+}
+
+// Damaged reports whether something of the input could not be read.
+func (s *Summary) Damaged() bool {
+	if s.Rejected > 0 || len(s.Damage) > 0 {
+		return true
+	}
+	for i := range s.Sources {
+		if s.Sources[i].NULs > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Read is the number of units (lines, entries) that were read.
+func (s *Summary) Read() int64 {
+	var n int64
+	for i := range s.Sources {
+		n += s.Sources[i].Counts.Read
+	}
+	return n
+}
+
+// counted counts the events on their way to the next encoder.
+type counted struct {
+	next auditevent.EventEncoder
+	sum  *Summary
+}
+
+func (c *counted) Encode(v any) error {
+	e := v.(*auditevent.AuditEvent)
+	if c.sum.Produced == nil {
+		c.sum.Produced = make(map[string]int64)
+		c.sum.Actions = make(map[string]int64)
+	}
+	c.sum.Produced[e.Type]++
+	if e.Type == schema.TypeAction {
+		c.sum.Actions[schema.Of(e).Session.Attribution]++
+	}
+	return c.next.Encode(v)
+}
+
+func (r *run) summary() *Summary {
+	s := &r.sum
+	s.Sources, s.Hosts = nil, nil
+	for _, in := range r.inputs {
+		s.Sources = append(s.Sources, SourceSummary{Name: in.src.Name, Path: in.src.Path, Kind: in.src.Kind.String(),
+			Counts: in.src.Counts, ClockSkew: in.offset.Seconds()})
+		s.Damage = append(s.Damage, in.damage...)
+	}
+	for i := range r.hosts {
+		h := HostSummary{Name: r.hosts[i].name, MachineID: r.hosts[i].machine}
+		for _, b := range r.hosts[i].boots {
+			h.Boots = append(h.Boots, b.id)
+		}
+		s.Hosts = append(s.Hosts, h)
+	}
+	for i := range r.logins {
+		l := &r.logins[i]
+		switch {
+		case !l.Accepted:
+			s.Refused++
+		default:
+			s.Accepted++
+			if t := r.trackers[bootKey{l.host, l.boot}]; t != nil && t.Joined(l.Login) {
+				s.Joined++
+			} else {
+				s.Unjoined++
+			}
+		}
+	}
+	return s
+}
+
+// AddDamage takes over what was found when the inputs were opened.
+func (s *Summary) AddDamage(in *ingest.Inputs) {
+	for _, d := range in.Damaged {
+		s.Damage = append(s.Damage, d.Error())
+	}
+	for _, skipped := range in.Skipped {
+		if s.Skipped == nil {
+			s.Skipped = make(map[string]int64)
+		}
+		s.Skipped[skipped.Why]++
+	}
+}
+
+// WriteText writes the account for people. Errors are the terminal's.
+func (s *Summary) WriteText(w io.Writer) {
+	var evidence, duplicate, irrelevant, rejected int64
+	kinds := make(map[string]int64)
+	for i := range s.Sources {
+		c := &s.Sources[i].Counts
+		evidence += c.Evidence
+		duplicate += c.Duplicate
+		rejected += c.Rejected
+		for kind, n := range c.Irrelevant {
+			irrelevant += n
+			kinds[kind] += n
+		}
+	}
+	fmt.Fprintf(w, "read      %d lines and entries of %s: %d evidence, %d duplicate, %d irrelevant, %d rejected\n",
+		s.Read(), plural(len(s.Sources), "source"), evidence, duplicate, irrelevant, rejected)
+	if len(kinds) > 0 {
+		fmt.Fprintf(w, "          irrelevant: %s\n", byCount(kinds))
+	}
+	for _, h := range s.Hosts {
+		fmt.Fprintf(w, "host      %s, %s\n", orUnnamed(h.Name), plural(len(h.Boots), "boot"))
+	}
+	fmt.Fprintf(w, "logins    %d accepted (%d joined to their session, %d not), %d refused\n", s.Accepted, s.Joined, s.Unjoined, s.Refused)
+	fmt.Fprintf(w, "events    %d audit events: by attribution %s; %d of no session\n", s.Events, byCount(s.Actions), s.Produced[schema.TypeSystem])
+	fmt.Fprintf(w, "written   %d, left out by scope and filters %d\n", s.Written, s.LeftOut)
+	for i := range s.Sources {
+		if skew := s.Sources[i].ClockSkew; skew != 0 {
+			fmt.Fprintf(w, "clock     %s is %+.3f s off the audit log\n", s.Sources[i].Name, skew)
+		}
+		if n := s.Sources[i].Counts.NULs; n > 0 {
+			fmt.Fprintf(w, "damage    %s: %d NUL bytes (the host was reset)\n", s.Sources[i].Name, n)
+		}
+	}
+	for _, d := range s.Damage {
+		fmt.Fprintf(w, "damage    %s\n", d)
+	}
+	if s.Late > 0 {
+		fmt.Fprintf(w, "late      %s after their event was closed\n", plural(int(s.Late), "record"))
+	}
+}
+
+func orUnnamed(name string) string {
+	if name == "" {
+		return "(not named in the evidence)"
+	}
+	return name
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// byCount lists counts, the largest first.
+func byCount(m map[string]int64) string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
+	for i, k := range keys {
+		keys[i] = fmt.Sprintf("%s %d", k, m[k])
+	}
+	if len(keys) == 0 {
+		return "none"
+	}
+	return strings.Join(keys, ", ")
+}

@@ -1,0 +1,125 @@
+package tracker
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"auditreplay/pkg/ingest/sshd"
+	"auditreplay/pkg/schema"
+
+	"github.com/google/uuid"
+	"github.com/metal-toolbox/auditevent"
+)
+
+// RemoteUserLogin is a login over the network, as the program that accepted it
+// logged it.
+type RemoteUserLogin struct {
+	Source     *auditevent.AuditEvent // the login's own event; what it leaves empty it does not claim
+	PID        int                    // of the process that accepted it
+	CredUserID string                 // whose credential it was: a certificate's key ID, or any name for it
+}
+
+// Validate returns a *RemoteUserLoginValidateError where something is missing.
+func (r RemoteUserLogin) Validate() error {
+	switch {
+	case r.Source == nil:
+		return &RemoteUserLoginValidateError{"Source", "is nil"}
+	case r.PID <= 0:
+		return &RemoteUserLoginValidateError{"PID", "is not positive"}
+	case r.CredUserID == "":
+		return &RemoteUserLoginValidateError{"CredUserID", "is empty"}
+	}
+	return nil
+}
+
+// login is an accepted login and what its log says of the session it opened.
+// Zero values claim nothing.
+type login struct {
+	pid     int
+	at      time.Time // of the Accepted line, on the audit log's clock
+	account string
+	addr    string
+	port    string
+
+	detail *sshd.Login            // of the rich path
+	own    *auditevent.AuditEvent // of RemoteLogin: the login's event
+	credID string
+	id     string // the UserLogin's auditId
+
+	lifeStart, lifeEnd time.Time // bounds of this life of the PID in sshd's log, where known
+
+	session  *session // that it opened
+	shares   bool     // it runs in a session that another login opened
+	written  bool     // its UserLogin was written
+	rejected []rejection
+}
+
+// rejection is a session that a login could have opened but for one reason.
+type rejection struct {
+	session *session
+	why     string
+}
+
+// sourceOf is where a login came from.
+func sourceOf(addr, port string) auditevent.EventSource {
+	if addr == "" {
+		return unknownSource
+	}
+	s := auditevent.EventSource{Type: "IP", Value: addr}
+	if port != "" && port != "0" {
+		s.Extra = map[string]any{"port": port}
+	}
+	return s
+}
+
+var unknownSource = auditevent.EventSource{Type: "unknown", Value: "unknown"}
+
+// loginSpace is the UUID namespace of the auditIds of logins.
+var loginSpace = uuid.MustParse("5f3c9a52-5d0e-5b0c-9d0e-7f3b8e1c6a41")
+
+// LoginID gives the auditId of the UserLogin (or UserLogout) that sshd's
+// message stands for: a UUIDv5 over host, boot, pid, the decoded message and
+// n, the n-th time that this pid logged this message in that boot. No file and
+// no time is in it, so the same line has the same id through every carrier.
+func LoginID(host, boot string, pid int, message string, n int) string {
+	var b strings.Builder
+	for _, part := range []string{host, boot, itoa(pid), message, itoa(n)} {
+		b.WriteString(part)
+		b.WriteByte(0)
+	}
+	return uuid.NewSHA1(loginSpace, []byte(b.String())).String()
+}
+
+// credentialOf is the credential of an sshd login.
+func (t *SessionTracker) credentialOf(l *sshd.Login) *schema.Credential {
+	c := &schema.Credential{Method: l.Method, Algorithm: l.Algorithm, Fingerprint: l.Fingerprint,
+		Serial: l.Serial, Principal: l.Principal}
+	c.KeyID, c.KeyIDHex = textAndHex([]byte(l.KeyID))
+	if l.CAAlgorithm != "" || l.CAFingerprint != "" {
+		c.CA = &schema.CA{Algorithm: l.CAAlgorithm, Fingerprint: l.CAFingerprint}
+	}
+	if t.opt.Names != nil {
+		if c.Fingerprint != "" {
+			c.Names = t.opt.Names(c.Fingerprint, false)
+		}
+		if c.CA != nil && c.CA.Fingerprint != "" {
+			c.CA.Names = t.opt.Names(c.CA.Fingerprint, true)
+		}
+	}
+	if c.Method == "" && c.Fingerprint == "" && c.KeyID == "" && c.Principal == "" {
+		return nil
+	}
+	return c
+}
+
+// sameAddress compares two addresses as addresses, IPv4-mapped ones and
+// spelling included; known is false where one of them is none.
+func sameAddress(a, b string) (same, known bool) {
+	x, errX := netip.ParseAddr(a)
+	y, errY := netip.ParseAddr(b)
+	if errX != nil || errY != nil {
+		return a != "" && a == b, false
+	}
+	return x.Unmap() == y.Unmap(), true
+}

@@ -1,0 +1,298 @@
+package tracker
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/auditd"
+	"auditreplay/pkg/ingest/sshd"
+	"auditreplay/pkg/schema"
+
+	"github.com/metal-toolbox/auditevent"
+)
+
+// output is an event on its way out, with the structs that its extra points
+// to. One is reused for all events that do not have to wait.
+type output struct {
+	event auditevent.AuditEvent
+	extra schema.Extra
+	ev    schema.Event
+	obj   schema.Object
+	proc  schema.Process
+	users schema.Users
+	auid  schema.User
+	uid   schema.User
+	euid  schema.User
+	sess  schema.Session
+	pos   []byte
+	args  []string
+	hexes []string
+	raw   []string
+}
+
+// compose fills o with all of an event but whose it is.
+func (t *SessionTracker) compose(ev *auditd.Event, o *output) *output {
+	o.pos = appendPos(o.pos[:0], ev.Records)
+	o.ev = schema.Event{ID: eventID(ev), Type: ev.TypeStr, Syscall: ev.Syscall, Exit: ev.Exit, Keys: ev.Keys,
+		Node: ev.Node, Pos: string(o.pos), Late: ev.Late, Contradictions: ev.Contradictions}
+	if t.opt.Raw || ev.Uncoalesced {
+		o.raw = o.raw[:0]
+		for i := range ev.Records {
+			o.raw = append(o.raw, string(ev.Records[i].Line))
+		}
+		o.ev.Raw = o.raw
+	}
+	o.extra = schema.Extra{Action: ev.Action, How: string(ev.How), Event: &o.ev}
+	if ev.ObjectType != "" || len(ev.ObjectPrimary) > 0 || len(ev.ObjectSecondary) > 0 {
+		o.obj = schema.Object{Type: ev.ObjectType, Primary: string(ev.ObjectPrimary), Secondary: string(ev.ObjectSecondary)}
+		o.extra.Object = &o.obj
+	}
+	o.composeArgs(ev.Args)
+	o.composeProcess(ev)
+	o.composeUsers(t, ev)
+	o.event = auditevent.AuditEvent{Metadata: auditevent.EventMetadata{Extra: o.event.Metadata.Extra},
+		Type: schema.TypeAction, LoggedAt: time.UnixMilli(ev.Millis).UTC(), Outcome: outcome(ev.Result),
+		Component: "auditd", Target: t.target}
+	return o
+}
+
+func outcome(result string) string {
+	switch result {
+	case "success":
+		return schema.Succeeded
+	case "fail":
+		return schema.Failed
+	}
+	return schema.Unknown
+}
+
+func (o *output) composeArgs(args []auditd.Text) {
+	o.args, o.hexes = o.args[:0], o.hexes[:0]
+	valid := true
+	for _, a := range args {
+		o.args = append(o.args, string(a))
+		valid = valid && utf8.Valid(a)
+	}
+	o.extra.ProcessArgs = o.args
+	if !valid {
+		for _, a := range args {
+			o.hexes = append(o.hexes, hex.EncodeToString(a))
+		}
+		o.extra.ProcessArgsHex = o.hexes
+	}
+}
+
+func (o *output) composeProcess(ev *auditd.Event) {
+	o.proc = schema.Process{PID: ev.PID, PPID: ev.PPID, TTY: ev.TTY}
+	o.proc.Comm, o.proc.CommHex = textAndHex(ev.Comm)
+	o.proc.Exe, o.proc.ExeHex = textAndHex(ev.Exe)
+	o.proc.CWD, o.proc.CWDHex = textAndHex(ev.CWD)
+	if o.proc != (schema.Process{}) {
+		o.extra.Process = &o.proc
+	}
+}
+
+// textAndHex gives the text, and its bytes in hex where they are not UTF-8.
+func textAndHex(b []byte) (text, hexes string) {
+	if !utf8.Valid(b) {
+		hexes = hex.EncodeToString(b)
+	}
+	return string(b), hexes
+}
+
+func (o *output) composeUsers(t *SessionTracker, ev *auditd.Event) {
+	o.users = schema.Users{}
+	set := func(to **schema.User, u *schema.User, id, name string) {
+		if id == "" {
+			return
+		}
+		if name == "" && t.opt.UserNames != nil {
+			name = t.opt.UserNames(id)
+		}
+		*u = schema.User{ID: id, Name: name}
+		*to = u
+	}
+	set(&o.users.AUID, &o.auid, ev.AUID, ev.Names.AUID)
+	set(&o.users.UID, &o.uid, ev.UID, ev.Names.UID)
+	set(&o.users.EUID, &o.euid, ev.EUID, ev.Names.EUID)
+	if o.users != (schema.Users{}) {
+		o.extra.User = &o.users
+	}
+}
+
+// eventID gives SECONDS.MILLIS:SERIAL.
+func eventID(ev *auditd.Event) string {
+	b := make([]byte, 0, 32)
+	b = strconv.AppendInt(b, ev.Millis/1000, 10)
+	ms := ev.Millis % 1000
+	b = append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), ':')
+	return string(strconv.AppendUint(b, uint64(ev.Serial), 10))
+}
+
+// appendPos appends where the records stand: NAME:A-B,C for each source, in
+// the order of the names.
+func appendPos(b []byte, recs []auditd.Record) []byte {
+	var few [16]ingest.Pos
+	at := few[:0]
+	for i := range recs {
+		at = append(at, recs[i].Pos)
+	}
+	slices.SortFunc(at, func(a, b ingest.Pos) int {
+		if a.Source != b.Source {
+			return cmp.Compare(a.Source.Name, b.Source.Name)
+		}
+		return cmp.Compare(a.Line, b.Line)
+	})
+	for i := 0; i < len(at); {
+		last := i
+		for last+1 < len(at) && at[last+1].Source == at[i].Source && at[last+1].Line <= at[last].Line+1 && !at[i].Source.Offsets {
+			last++
+		}
+		switch {
+		case i == 0:
+			b = at[i].Append(b)
+		case at[i].Source != at[i-1].Source:
+			b = at[i].Append(append(b, ','))
+		default:
+			b = strconv.AppendInt(append(b, ','), at[i].Line, 10)
+		}
+		if at[last].Line > at[i].Line {
+			b = strconv.AppendInt(append(b, '-'), at[last].Line, 10)
+		}
+		i = last + 1
+	}
+	return b
+}
+
+// write gives o the face of its session and writes it.
+func (t *SessionTracker) write(o *output, f *face) error {
+	o.event.Metadata.AuditID = f.sess.ID
+	if f.sess.ID == "" {
+		o.event.Metadata.AuditID = "unset"
+	}
+	o.event.Source, o.event.Subjects = f.source, f.subjects
+	o.extra.Session, o.extra.Credential = &f.sess, f.cred
+	o.extra.Attach(&o.event)
+	if err := t.w.Write(&o.event); err != nil {
+		return writeError("failed to write audit event", err)
+	}
+	return nil
+}
+
+// writeLoginOf writes the UserLogin that a face stands for, if it has not
+// been written yet.
+func (t *SessionTracker) writeLoginOf(f *face) error {
+	if l := f.login; l != nil && !l.written {
+		return t.writeUserLogin(l)
+	}
+	return nil
+}
+
+// writeUserLogin writes the UserLogin of a login of sshd's log.
+func (t *SessionTracker) writeUserLogin(l *login) error {
+	l.written = true
+	d := l.detail
+	var o output
+	o.sshdEvent(t, l, schema.TypeLogin, d.Time, d.Pos)
+	o.event.Metadata.AuditID = l.id
+	o.event.Outcome = schema.Failed
+	if d.Accepted {
+		o.event.Outcome = schema.Succeeded
+	}
+	o.event.Data = loginData(d)
+	if err := t.w.Write(&o.event); err != nil {
+		return writeError("failed to write login event", err)
+	}
+	return nil
+}
+
+// WriteLogout writes the UserLogout of a login that ended. ended is one of the
+// words of schema.md, pos the line that shows it.
+func (t *SessionTracker) WriteLogout(d *sshd.Login, at time.Time, pos ingest.Pos, ended string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.byDetail[d]
+	if l == nil {
+		return nil
+	}
+	if !l.written {
+		if err := t.writeUserLogin(l); err != nil {
+			return err
+		}
+	}
+	var o output
+	o.sshdEvent(t, l, schema.TypeLogout, at, pos)
+	o.event.Metadata.AuditID = LoginID(t.opt.Host, t.opt.Boot, d.PID, "end of "+d.Text, d.N)
+	o.event.Outcome = schema.Succeeded
+	o.sess.Login = l.id
+	o.event.Data = rawJSON(struct {
+		Ended string `json:"ended"`
+	}{ended})
+	if err := t.w.Write(&o.event); err != nil {
+		return writeError("failed to write logout event", err)
+	}
+	return nil
+}
+
+// sshdEvent fills what UserLogin and UserLogout have in common.
+func (o *output) sshdEvent(t *SessionTracker, l *login, typ string, at time.Time, pos ingest.Pos) {
+	f := t.loginFace(l)
+	o.ev = schema.Event{Pos: pos.String()}
+	o.sess = schema.Session{Boot: t.opt.Boot}
+	if l.session != nil {
+		o.sess.ID = l.session.id
+	}
+	o.extra = schema.Extra{Event: &o.ev, Session: &o.sess, Credential: f.cred}
+	o.event = auditevent.AuditEvent{Type: typ, LoggedAt: at.UTC(), Source: f.source, Subjects: f.subjects,
+		Component: "sshd", Target: t.target}
+	o.extra.Attach(&o.event)
+}
+
+// loginData is a UserLogin's data, under the ancestor's names.
+func loginData(d *sshd.Login) *json.RawMessage {
+	data := struct {
+		Alg       string `json:"Alg,omitempty"`
+		SSHKeySum string `json:"SSHKeySum,omitempty"`
+		Serial    string `json:"Serial,omitempty"`
+		CA        string `json:"CA,omitempty"`
+		Error     string `json:"error,omitempty"`
+		Reason    string `json:"reason,omitempty"`
+	}{Serial: d.Serial, Error: d.Error, Reason: d.Reason}
+	if hash, sum, ok := strings.Cut(d.Fingerprint, ":"); ok {
+		data.Alg, data.SSHKeySum = d.Algorithm+" "+hash, sum
+	}
+	if d.CAFingerprint != "" {
+		data.CA = "CA " + d.CAAlgorithm + " " + d.CAFingerprint
+	}
+	if data == (struct {
+		Alg       string `json:"Alg,omitempty"`
+		SSHKeySum string `json:"SSHKeySum,omitempty"`
+		Serial    string `json:"Serial,omitempty"`
+		CA        string `json:"CA,omitempty"`
+		Error     string `json:"error,omitempty"`
+		Reason    string `json:"reason,omitempty"`
+	}{}) {
+		return nil
+	}
+	return rawJSON(data)
+}
+
+// rawJSON encodes v as the event encoder would, without HTML escapes.
+func rawJSON(v any) *json.RawMessage {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err) // strings always encode
+	}
+	raw := json.RawMessage(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	return &raw
+}
