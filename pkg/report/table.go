@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"io"
 	"slices"
 	"strings"
@@ -174,8 +175,8 @@ func (l layout) least() layout {
 		l.brief, l.width = true, 0
 		l.width = l.natural()
 	}
-	if l.min > 0 {
-		l.width = min(l.width, l.min)
+	if narrow := cmp.Or(l.min, l.max); narrow > 0 {
+		l.width = min(l.width, narrow)
 	}
 	return l
 }

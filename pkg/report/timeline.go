@@ -103,25 +103,26 @@ func (v *Timeline) line(e *auditevent.AuditEvent, x *schema.Extra, early bool) s
 	type piece struct {
 		ink  ink
 		text string
+		max  int // columns of the text, in parts of the line; 0: all
 	}
 	what, outcome := sentence(e, x)
-	pieces := []piece{{dim, in(e.LoggedAt, v.opt.Zone).Format(clockDate)}}
+	pieces := []piece{{dim, in(e.LoggedAt, v.opt.Zone).Format(clockDate), 0}}
 	if v.opt.Wide {
-		pieces = append(pieces, piece{noInk, e.Target["host"]}, piece{dim, sessionLabel(x)})
+		pieces = append(pieces, piece{noInk, e.Target["host"], 0}, piece{dim, sessionLabel(x), 0})
 	}
 	limit := columns(v.opt.Width, v.opt.Wide)
-	pieces = append(pieces, piece{bold, personLabel(e)})
+	pieces = append(pieces, piece{bold, personLabel(e), 4})
 	who, changed := actingAs(e, x)
 	if early {
 		what = duringLogin + what
 	}
-	pieces = append(pieces, piece{changedInk(changed), who}, piece{noInk, eventTTY(x)})
+	pieces = append(pieces, piece{changedInk(changed), who, 5}, piece{noInk, eventTTY(x), 8})
 	var b strings.Builder
 	used := 0
 	for _, p := range pieces {
 		if text := safe.Terminal(p.text); text != "" {
-			if limit > 0 {
-				text = safe.Truncate(text, max(len(clockDate), limit/4))
+			if limit > 0 && p.max > 0 {
+				text = safe.Truncate(text, max(8, limit/p.max))
 			}
 			b.WriteString(painted(v.opt.Color, p.ink, text) + " ")
 			used += safe.Width(text) + 1
@@ -136,7 +137,7 @@ func (v *Timeline) line(e *auditevent.AuditEvent, x *schema.Extra, early bool) s
 		tail += "  [" + safe.Terminal(x.Event.ID) + "]"
 	}
 	if limit > 0 {
-		what = safe.Truncate(what, max(8, limit-used-safe.Width(tail)))
+		what = safe.Truncate(what, max(1, limit-used-safe.Width(tail)))
 	}
 	c := noInk
 	if e.Outcome == schema.Failed {

@@ -136,12 +136,14 @@ func (d *treeText) header() {
 	parts = append(parts, when)
 	who, rest := safe.Terminal(who), safe.Terminal(strings.Join(parts, ", "))
 	if d.limit > 0 {
+		who = safe.Truncate(who, max(12, d.limit/2))
 		// The header is what a person reads first: broken, never cut.
 		for safe.Width(who)+1+safe.Width(rest) > d.limit && len(parts) > 1 {
 			line := d.fill(&parts, safe.Width(who)+1)
-			d.b.WriteString(painted(d.opt.Color, bold, who) + " " + line + "\n")
+			d.b.WriteString(painted(d.opt.Color, bold, who) + " " + safe.Truncate(line, d.limit-1-safe.Width(who)) + "\n")
 			who, rest = "   ", safe.Terminal(strings.Join(parts, ", "))
 		}
+		rest = safe.Truncate(rest, d.limit-1-safe.Width(who))
 	}
 	d.b.WriteString(painted(d.opt.Color, bold, who) + " " + rest + "\n")
 }
