@@ -175,13 +175,21 @@ func (l *lines) discard(n int) { _, _ = l.br.Discard(n) }
 // was found stands in x.raw.
 func (x *Export) damaged(start int64, what string) *ingest.Entry {
 	for {
-		x.raw = append(x.raw, '\n')
 		line, err := x.in.next()
 		if err != nil || len(line) == 0 {
 			return x.broken(start, what, x.raw)
 		}
-		x.raw = append(x.raw, line[:min(len(line), max(maxRaw-len(x.raw), 0))]...)
+		x.raw = appendRaw(x.raw, line)
 	}
+}
+
+// appendRaw appends a further line to what is kept of rejected bytes.
+func appendRaw(raw, line []byte) []byte {
+	if len(raw) >= maxRaw {
+		return raw
+	}
+	raw = append(raw, '\n')
+	return append(raw, line[:min(len(line), maxRaw-len(raw))]...)
 }
 
 // broken rejects an entry. What is known of its place is kept.

@@ -23,9 +23,6 @@ type JSON struct {
 	rec  record
 	rest []byte // of a line, behind its first object
 	buf  []byte // an object over several lines
-
-	pending []byte // a line that was read too early
-	held    bool
 }
 
 // NewJSON returns a reader of the JSON in r. Positions name src.
@@ -45,7 +42,7 @@ func (j *JSON) Next() (*ingest.Entry, error) {
 		return j.object(j.rest, j.in.no), nil
 	}
 	for {
-		line, err := j.line()
+		line, err := j.in.next()
 		if err != nil && j.in.nuls > 0 {
 			e := j.dec.start(j.in.no, j.in.nuls)
 			e.What = "NUL bytes"
@@ -67,15 +64,6 @@ func (j *JSON) Next() (*ingest.Entry, error) {
 		}
 		return j.object(body, j.in.no), nil
 	}
-}
-
-// line gives the next line, or the one that was read too early.
-func (j *JSON) line() ([]byte, error) {
-	if j.held {
-		j.held = false
-		return j.pending, nil
-	}
-	return j.in.next()
 }
 
 // trimFrame takes off what the forms put around an object.
@@ -125,7 +113,7 @@ func (j *JSON) pretty() *ingest.Entry {
 		}
 		body := trimFrame(line)
 		if len(body) > 0 && body[0] == '{' {
-			j.pending, j.held = line, true
+			j.in.back() // a new object: this one lost its end
 			j.dec.start(start, j.in.nuls)
 			return j.dec.reject("damaged JSON", j.buf)
 		}

@@ -23,6 +23,10 @@ type lines struct {
 	ended bool // the last line had its newline
 	cut   bool // the last line was longer than maxLine
 	long  []byte
+
+	last     []byte // the last line, and the NULs skipped for it
+	lastNULs int
+	again    bool // it is to be read again
 }
 
 func newLines(r io.Reader) *lines {
@@ -32,10 +36,16 @@ func newLines(r io.Reader) *lines {
 // next returns the next line without its newline. The line is valid until the
 // next call. An error comes alone: a last line without newline comes before it.
 func (l *lines) next() ([]byte, error) {
+	if l.again {
+		l.again = false
+		l.nuls += l.lastNULs
+		return l.last, nil
+	}
 	if l.err != nil {
 		return nil, l.err
 	}
 	l.cut = false
+	nuls := l.nuls
 	line, err := l.br.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
 		line, err = l.rest(line)
@@ -50,7 +60,15 @@ func (l *lines) next() ([]byte, error) {
 		line = line[:len(line)-1]
 	}
 	l.no++
-	return l.withoutNULs(line), nil
+	l.last = l.withoutNULs(line)
+	l.lastNULs = l.nuls - nuls
+	return l.last, nil
+}
+
+// back makes the last line the next one. Its number stays.
+func (l *lines) back() {
+	l.again = true
+	l.nuls -= l.lastNULs
 }
 
 // rest reads on where a line did not fit into the buffer.
