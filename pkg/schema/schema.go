@@ -90,6 +90,7 @@ type Session struct {
 	ID          string   `json:"id,omitempty"`          // decimal ses=
 	Login       string   `json:"login,omitempty"`       // auditId of the UserLogin
 	Reason      string   `json:"reason,omitempty"`      // why Attribution is None
+	NotSSH      bool     `json:"-"`                     // known not to be opened by sshd: left out by --scope ssh
 }
 
 // Credential is what a login was authenticated with, as far as the log says.
