@@ -53,6 +53,11 @@ type privilege struct {
 	setuid        bool
 }
 
+// longestChain is how many users a chain shows; of a longer one, the middle
+// is left out. Nobody reads those, and switching users in a loop must not
+// exhaust memory.
+const longestChain = 16
+
 // after is the privilege after an exec as user.
 func (v privilege) after(user string, setuid bool) privilege {
 	from := v.chain
@@ -64,6 +69,9 @@ func (v privilege) after(user string, setuid bool) privilege {
 	}
 	if len(from) == 0 || from[len(from)-1] != user {
 		from = append(slices.Clip(from), user)
+		if len(from) > longestChain {
+			from = slices.Concat(from[:2], []string{"…"}, from[len(from)-longestChain/2:])
+		}
 	}
 	return privilege{chain: from, before: v.chain, setuid: setuid}
 }

@@ -256,13 +256,14 @@ func (f *fullDisk) Write(b []byte) (int, error) {
 func TestWriteError(t *testing.T) {
 	t.Parallel()
 	for _, a := range archives(t) {
+		events := decode(t, a.Files[0].Data)
 		for _, name := range views() {
-			if show(t, name, decode(t, a.Files[0].Data)) == "" {
+			if show(t, name, events) == "" {
 				continue
 			}
 			v := newView(t, &fullDisk{left: 10}, name)
 			var err error
-			for _, e := range decode(t, a.Files[0].Data) {
+			for _, e := range events {
 				err = errors.Join(err, v.Encode(e))
 			}
 			if err = errors.Join(err, v.Close()); err == nil {

@@ -29,9 +29,10 @@ func TestTerminalSafe(t *testing.T) {
 	t.Parallel()
 	colour := regexp.MustCompile("\x1b\\[[0-9;]*m")
 	for file, a := range archives(t) {
+		events := decode(t, a.Files[0].Data)
 		for _, name := range forPeople() {
-			plain := show(t, name+" wide=1", decode(t, a.Files[0].Data))
-			painted := show(t, name+" wide=1 color=1", decode(t, a.Files[0].Data))
+			plain := show(t, name+" wide=1", events)
+			painted := show(t, name+" wide=1 color=1", events)
 			if got := colour.ReplaceAllString(painted, ""); got != plain {
 				t.Errorf("%s: %s: colour changes the text", file, name)
 			}
@@ -52,12 +53,13 @@ func TestTerminalSafe(t *testing.T) {
 func TestWidth(t *testing.T) {
 	t.Parallel()
 	for file, a := range archives(t) {
+		events := decode(t, a.Files[0].Data)
 		for _, name := range forPeople() {
 			for _, cells := range []int{40, 60, 79, 80, 100, 119, 120, 132, 200, 300} {
 				if cells < 80 && !strings.HasPrefix(name, "sessions") {
 					continue
 				}
-				out := show(t, fmt.Sprintf("%s width=%d", name, cells), decode(t, a.Files[0].Data))
+				out := show(t, fmt.Sprintf("%s width=%d", name, cells), events)
 				for line := range strings.Lines(out) {
 					if n := safe.Width(strings.TrimSuffix(line, "\n")); n > cells {
 						t.Errorf("%s: %s: %d columns of %d: %q", file, name, n, cells, line)
@@ -88,11 +90,12 @@ func TestTableColumns(t *testing.T) {
 func TestCSV(t *testing.T) {
 	t.Parallel()
 	for file, a := range archives(t) {
+		events := decode(t, a.Files[0].Data)
 		for _, name := range views() {
 			if !strings.Contains(name, "csv") {
 				continue
 			}
-			out := show(t, name, decode(t, a.Files[0].Data))
+			out := show(t, name, events)
 			r := csv.NewReader(strings.NewReader(out))
 			rows, err := r.ReadAll()
 			if err != nil || len(rows) == 0 {
