@@ -36,7 +36,7 @@ const flushAt = 128 << 10
 
 // NewEncoder returns an Encoder that writes to w.
 func NewEncoder(w io.Writer) *Encoder {
-	return &Encoder{w: w, buf: make([]byte, 0, flushAt+16<<10)}
+	return &Encoder{w: w, buf: make([]byte, 0, flushAt+16<<10), a: appender{cache: newFragments()}}
 }
 
 // Encode writes one event, an *auditevent.AuditEvent, as one line. An event
@@ -83,7 +83,8 @@ type appender struct {
 	second  int64    // Unix second that stamp stands for, where stamped
 	stamp   [19]byte // "2006-01-02T15:04:05"
 	stamped bool
-	err     error // the first value of the event that JSON has no form for
+	err     error      // the first value of the event that JSON has no form for
+	cache   *fragments // nil: none
 }
 
 // noJSON writes null for a value that JSON has no form for.

@@ -180,7 +180,7 @@ func (a *appender) value(dst []byte, v any) []byte {
 		}
 	case *Credential:
 		if v != nil {
-			return appendCredential(dst, v)
+			return a.credential(dst, v)
 		}
 	case *Event:
 		if v != nil {
@@ -196,7 +196,7 @@ func (a *appender) value(dst []byte, v any) []byte {
 		}
 	case *Session:
 		if v != nil {
-			return appendSession(dst, v)
+			return a.session(dst, v)
 		}
 	case *Users:
 		if v != nil {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +156,80 @@ func TestEncoder(t *testing.T) {
 	}
 }
 
+// An Encoder that remembers how a session was written notices every change,
+// be it the same struct.
+func TestEncoderSeesChanges(t *testing.T) {
+	t.Parallel()
+	e := action()
+	x := schema.Of(e)
+	x.Credential.CA = &schema.CA{Names: []schema.Name{{}}}
+	x.Credential.Names = []schema.Name{{}}
+	var got, want strings.Builder
+	enc := schema.NewEncoder(&got)
+	encode := func() {
+		want.WriteString(byTheBook(t, e))
+		if err := enc.Encode(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		encode()
+		eachString(reflect.ValueOf(x.Session).Elem(), func(s reflect.Value) { s.SetString(s.String() + "+"); encode() })
+		eachString(reflect.ValueOf(x.Credential).Elem(), func(s reflect.Value) { s.SetString(s.String() + "+"); encode() })
+		x.Session.Evidence = x.Session.Evidence[1:]
+		encode()
+	}
+	x.Credential.CA, x.Credential.Names = nil, nil
+	encode()
+	if err := enc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.String(), got.String()); diff != "" {
+		t.Errorf("-encoding/json +ours:\n%s", diff)
+	}
+}
+
+// eachString calls f with each string that v holds.
+func eachString(v reflect.Value, f func(reflect.Value)) {
+	switch v.Kind() {
+	case reflect.String:
+		f(v)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			eachString(v.Field(i), f)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			eachString(v.Index(i), f)
+		}
+	case reflect.Pointer:
+		eachString(v.Elem(), f)
+	}
+}
+
+// More sessions than are remembered.
+func TestEncoderForgets(t *testing.T) {
+	t.Parallel()
+	var got, want strings.Builder
+	enc := schema.NewEncoder(&got)
+	x := schema.Extra{Event: &schema.Event{Pos: "audit.log:1"}}
+	e := &auditevent.AuditEvent{}
+	for i := range 10000 {
+		x.Session, x.Credential = &schema.Session{ID: strconv.Itoa(i)}, &schema.Credential{Serial: strconv.Itoa(i)}
+		x.Attach(e)
+		want.WriteString(byTheBook(t, e))
+		if err := enc.Encode(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := enc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if want.String() != got.String() {
+		t.Error("the stream is not what encoding/json writes")
+	}
+}
+
 func TestEncoderRefuses(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -236,6 +312,16 @@ func BenchmarkEncode(b *testing.B) {
 		if err := enc.Encode(e); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkAppendJSON(b *testing.B) {
+	e := action()
+	dst := schema.AppendJSON(nil, e)
+	b.SetBytes(int64(len(dst)))
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = schema.AppendJSON(dst[:0], e)
 	}
 }
 
