@@ -89,21 +89,28 @@ func (t *SessionTracker) openNamedSessions() {
 // findNested finds the logins that ran inside a session which another pid
 // opened: sshd's own records say so, or the journal names the session.
 func (t *SessionTracker) findNested() {
+	byPID := make(map[int][]*nested)
+	for _, s := range t.sessionList() {
+		for _, n := range s.nested {
+			byPID[n.pid] = append(byPID[n.pid], n)
+		}
+	}
 	for _, l := range t.logins {
-		for _, s := range t.sessionList() {
-			for _, n := range s.nested {
-				if n.pid == l.pid && n.login == nil && within(n.since, l.at) {
-					n.login, l.shares = l, true
-				}
-			}
-			d := l.detail
-			if l.shares || d == nil || d.AuditSes != s.id || d.SesConflict || s.leader == 0 || s.leader == l.pid || l.pid == 0 {
-				continue
-			}
-			if l.at.After(s.opened.Add(loginAfter)) && (s.closed.IsZero() || l.at.Before(s.closed)) && t.leaderOf(l) == nil {
-				n := s.nest(l.pid, l.at)
+		for _, n := range byPID[l.pid] {
+			if n.login == nil && within(n.since, l.at) {
 				n.login, l.shares = l, true
 			}
+		}
+		d := l.detail
+		if l.shares || d == nil || d.AuditSes == "" || d.SesConflict || l.pid == 0 || t.leaderOf(l) != nil {
+			continue
+		}
+		for s := t.sessions[d.AuditSes]; s != nil; s = s.older {
+			if s.leader == 0 || s.leader == l.pid || !l.at.After(s.opened.Add(loginAfter)) || !s.closed.IsZero() && !l.at.Before(s.closed) {
+				continue
+			}
+			n := s.nest(l.pid, l.at)
+			n.login, l.shares = l, true
 		}
 	}
 }
