@@ -12,7 +12,9 @@ import (
 // place is where an input stands.
 type place struct {
 	root    string // see Source.Root
+	base    string // what of its path is not below the named directory or archive
 	named   bool   // by the user, not found in something
+	anyway  bool   // a source of whatever kind
 	depth   int
 	members *members
 }
@@ -26,6 +28,21 @@ type members struct {
 func (p place) deeper() place { p.depth++; return p }
 
 func (p place) inside() place { p.depth++; p.named = false; return p }
+
+// take decides about what was found at a path.
+func (p place) take(d *discovery, path string, dir bool) Taking {
+	if d.opt.Take == nil {
+		return TakeEvidence
+	}
+	return d.opt.Take(strings.TrimPrefix(path, p.base), dir)
+}
+
+// link keeps a link that would have been looked at were it what it leads to.
+func (p place) link(d *discovery, path, why, target string) {
+	if p.take(d, path, false) != TakeNothing || p.take(d, path, true) != TakeNothing {
+		d.in.Skipped = append(d.in.Skipped, Skipped{path, why, target})
+	}
+}
 
 // count counts a member.
 func (p place) count(d *discovery, archive string) error {

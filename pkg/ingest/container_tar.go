@@ -80,19 +80,28 @@ func (d *discovery) member(t tarMember, in place) (more bool, err error) {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
 	case tar.TypeDir, tar.TypeXGlobalHeader:
 		return true, nil
-	case tar.TypeLink, tar.TypeSymlink:
-		d.skip(b.path, "link in an archive")
+	case tar.TypeLink:
+		in.link(d, b.path, "link in an archive", "/"+t.h.Linkname)
+		return true, nil
+	case tar.TypeSymlink:
+		in.link(d, b.path, "link in an archive", t.h.Linkname)
 		return true, nil
 	default:
 		d.skip(b.path, "special file in an archive")
 		return true, nil
 	}
+	taking := in.take(d, b.path, false)
+	if taking == TakeNothing {
+		return true, nil
+	}
+	in = in.inside()
+	in.anyway = in.anyway || taking == TakeAnyway
 	if t.archive.at != nil && !sparse(t.h) {
 		if err := t.section(&b); err != nil {
 			return false, err
 		}
 		if b.at != nil {
-			return true, d.examine(b, nil, nil, in.inside())
+			return true, d.examine(b, nil, nil, in)
 		}
 	}
 	b.open = d.opt.decode(t.archive, "tar archive", func(src io.Reader) (io.Reader, error) {
@@ -100,7 +109,7 @@ func (d *discovery) member(t tarMember, in place) (more bool, err error) {
 	})
 	cur := &decoded{o: d.opt, path: b.path, what: "tar archive", src: t.src, stored: t.stored, r: t.r}
 	before := len(d.in.Sources)
-	if err := d.examine(b, cur, t.stored, in.inside()); err != nil {
+	if err := d.examine(b, cur, t.stored, in); err != nil {
 		return false, err
 	}
 	_, err = io.Copy(io.Discard, cur)

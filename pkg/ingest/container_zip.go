@@ -68,7 +68,7 @@ func (d *discovery) zipMember(archive blob, f *zip.File, at *faultReaderAt, in p
 	case f.Mode().IsDir():
 		return nil
 	case f.Mode()&fs.ModeSymlink != 0:
-		d.skip(b.path, "link in an archive")
+		in.link(d, b.path, "link in an archive", linkTarget(f))
 		return nil
 	case !f.Mode().IsRegular():
 		d.skip(b.path, "special file in an archive")
@@ -77,6 +77,12 @@ func (d *discovery) zipMember(archive blob, f *zip.File, at *faultReaderAt, in p
 		d.skip(b.path, "encrypted")
 		return nil
 	}
+	taking := in.take(d, b.path, false)
+	if taking == TakeNothing {
+		return nil
+	}
+	in = in.inside()
+	in.anyway = in.anyway || taking == TakeAnyway
 	b.open = func() (*stream, error) {
 		stored := new(atomic.Int64)
 		stored.Store(b.size)
@@ -85,7 +91,18 @@ func (d *discovery) zipMember(archive blob, f *zip.File, at *faultReaderAt, in p
 		m.src = dec.src
 		return &stream{dec, stored, []func() error{m.Close}}, nil
 	}
-	return d.examine(b, nil, nil, in.inside())
+	return d.examine(b, nil, nil, in)
+}
+
+// linkTarget is what a symbolic link in a zip archive holds.
+func linkTarget(f *zip.File) string {
+	r, err := f.Open()
+	if err != nil {
+		return ""
+	}
+	defer r.Close()
+	target, _ := io.ReadAll(io.LimitReader(r, 4096))
+	return string(target)
 }
 
 // zipMember reads a member and tells an I/O failure below from damage.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 )
@@ -26,6 +27,7 @@ type Inputs struct {
 type Skipped struct {
 	Path string
 	Why  string // a class to count by: "no known kind (.json)", "symbolic link", "named twice"
+	Link string // what a link leads to, as it says itself
 }
 
 // Close closes the files and frees what was spooled.
@@ -85,7 +87,7 @@ type discovery struct {
 }
 
 func (d *discovery) skip(path, why string) {
-	d.in.Skipped = append(d.in.Skipped, Skipped{path, why})
+	d.in.Skipped = append(d.in.Skipped, Skipped{Path: path, Why: why})
 }
 
 // fault keeps damage and gives any other error back.
@@ -109,7 +111,7 @@ func (d *discovery) known(err error) {
 }
 
 func newPlace(root string, named bool) place {
-	return place{root: root, named: named, members: &members{names: make(map[string]int)}}
+	return place{root: root, base: strings.TrimSuffix(root, "/") + "/", named: named, members: &members{names: make(map[string]int)}}
 }
 
 // named examines a path that the user named. Links in it are the user's.
@@ -175,20 +177,36 @@ func (d *discovery) directory(dir string) error {
 		if err != nil {
 			return pathError(path, err)
 		}
-		switch t := e.Type(); {
-		case t.IsDir():
+		if e.Type()&fs.ModeSymlink != 0 {
+			target, _ := root.Readlink(rel)
+			newPlace(dir, false).link(d, path, linkKind(root, rel), target)
 			return nil
-		case t.IsRegular():
-			// Nothing is waited for if a pipe takes the file's place.
-			return d.file(path, newPlace(dir, false), func() (*os.File, error) {
-				return root.OpenFile(filepath.FromSlash(rel), os.O_RDONLY|syscall.O_NONBLOCK, 0)
-			})
-		case t&fs.ModeSymlink != 0:
-			d.skip(path, linkKind(root, rel))
-		default:
-			d.skip(path, "pipe, socket or device")
 		}
+		return d.entry(root, dir, rel, e)
+	})
+}
+
+// entry examines an entry of a directory that is no link.
+func (d *discovery) entry(root *os.Root, dir, rel string, e fs.DirEntry) error {
+	path := filepath.Join(dir, filepath.FromSlash(rel))
+	in := newPlace(dir, false)
+	taking := TakeEvidence
+	if rel != "." {
+		taking = in.take(d, path, e.IsDir())
+	}
+	in.anyway = taking == TakeAnyway
+	switch {
+	case e.IsDir() && taking == TakeNothing:
+		return fs.SkipDir
+	case e.IsDir() || taking == TakeNothing:
 		return nil
+	case !e.Type().IsRegular():
+		d.skip(path, "pipe, socket or device")
+		return nil
+	}
+	return d.file(path, in, func() (*os.File, error) {
+		// Nothing is waited for if a pipe takes the file's place.
+		return root.OpenFile(filepath.FromSlash(rel), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	})
 }
 
@@ -271,7 +289,7 @@ func (d *discovery) examine(b blob, r io.Reader, stored *atomic.Int64, in place)
 	}
 	if isTar(head) || isZip(head) {
 		if in.root == "" {
-			in.root = b.path
+			in.root, in.base = b.path, b.path+"!"
 		}
 		if isZip(head) {
 			return d.zip(b, r, in)
@@ -320,7 +338,7 @@ func (d *discovery) add(b blob, r io.Reader, head []byte, damage error, in place
 		d.skip(b.path, "damaged")
 		return d.fault(damage)
 	}
-	if !in.named {
+	if !in.named && !in.anyway {
 		if why := notEvidence(b.path, text, kind, hint); why != "" {
 			d.skip(b.path, why)
 			return nil

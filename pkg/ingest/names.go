@@ -89,10 +89,14 @@ func hostRoots(sources []*Source) {
 
 // hostRoot gives the part of a source's path above var/log, with its separator.
 func hostRoot(s *Source) (string, bool) {
-	if s.Root == "" || !strings.HasPrefix(s.Path, s.Root) {
+	root := s.Root
+	if root == "." {
+		root = ""
+	}
+	if s.Root == "" || !strings.HasPrefix(s.Path, root) {
 		return "", false
 	}
-	rest := s.Path[len(s.Root):]
+	rest := s.Path[len(root):]
 	best := -1
 	for _, logs := range []string{"var/log/", "run/log/"} {
 		for i := 0; ; {
@@ -110,7 +114,7 @@ func hostRoot(s *Source) (string, bool) {
 	if best < 0 {
 		return "", false
 	}
-	return s.Root + rest[:best], true
+	return root + rest[:best], true
 }
 
 // outermost leaves out the roots that lie in another.

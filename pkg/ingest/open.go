@@ -17,6 +17,11 @@ type Options struct {
 	// mark before the first line left out). UnknownKind means: not mine.
 	Detect []func(head []byte) (Kind, string)
 
+	// Take decides by its path below the named directory or archive
+	// ("var/log/audit/audit.log") what of it is looked at; nil looks at all.
+	// Of a directory TakeNothing means nothing below it either.
+	Take func(rel string, dir bool) Taking
+
 	Stdin   io.Reader // what "-" reads
 	TempDir string    // for what must be spooled; "" is the system's
 
@@ -30,6 +35,16 @@ type Options struct {
 	// before it. 0 is 256 MiB, negative is none.
 	Memory int64
 }
+
+// Taking is what Options.Take decides.
+type Taking uint8
+
+// What to do with something found in a directory or archive.
+const (
+	TakeEvidence Taking = iota // a source if its kind is known
+	TakeNothing                // not opened, not counted
+	TakeAnyway                 // a source of whatever kind
+)
 
 func (o Options) withDefaults() Options {
 	set := func(p *int64, value int64) {
