@@ -221,9 +221,11 @@ func (b *Builder) path(ev *Event, r *Record) {
 			if !absent(v) {
 				p.Name = ev.text(v)
 			}
+			f.skipTo(" mode=") // over numbers, which are most of the record
 			continue
 		case "mode":
 			p.Mode, p.HasMode = octal(v)
+			f.skipTo(" nametype=")
 			continue
 		case "nametype", "objtype": // kernels before 4.1 say objtype
 			p.NameType = b.str(v)

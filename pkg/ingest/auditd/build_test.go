@@ -152,6 +152,32 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
+// TestSyscalls holds that the summary of every syscall is go-libaudit's, with
+// and without the paths and the address that it may have.
+func TestSyscalls(t *testing.T) {
+	t.Parallel()
+	b := NewBuilder()
+	for nr, name := range auparse.AuditSyscalls["x86_64"] {
+		lines := []string{"type=SYSCALL" + stamp + fmt.Sprintf("arch=c000003e syscall=%d success=yes ", nr) + everyField()}
+		for _, more := range []string{
+			"", "type=PATH" + stamp + `item=0 name="/tmp/" mode=0100755 nametype=PARENT`,
+			"type=PATH" + stamp + `item=1 name="/tmp/a" mode=0100755 nametype=CREATE`,
+			"type=PATH" + stamp + `item=2 name="/tmp/b" nametype=NORMAL`,
+			"type=SOCKADDR" + stamp + "saddr=0200115C7F0000010000000000000000",
+		} {
+			if more != "" {
+				lines = append(lines, more)
+			}
+			for _, d := range compareLibrary(b, one(t, lines...).Records) {
+				switch d.field {
+				case "action", "how", "object", "primary", "secondary":
+					t.Errorf("%s, %d records: %s: ours %q, go-libaudit %q", name, len(lines), d.field, d.ours, d.lib)
+				}
+			}
+		}
+	}
+}
+
 // everyField has a value for each field name that audit's field dictionary
 // lists and that a summary could be about.
 func everyField() string {

@@ -168,7 +168,10 @@ func TestEventsOfRecordedHostsMeanWhatGoLibauditSays(t *testing.T) {
 	b := NewBuilder()
 	var diffs []difference
 	for _, log := range hostLogs(t) {
-		for _, recs := range groups(t, log) {
+		for i, recs := range groups(t, log) {
+			if testing.Short() && i%8 != 0 { // go-libaudit takes its time
+				continue
+			}
 			diffs = append(diffs, compareLibrary(b, recs)...)
 		}
 	}

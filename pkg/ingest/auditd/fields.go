@@ -17,42 +17,77 @@ type fields struct {
 // next gives the next pair, quotes and all, as it stands.
 func (f *fields) next() (name, value []byte, ok bool) {
 	b, i := f.b, f.pos
-	word := -1 // start of an "old" or "new" before the name
-	for {
-		for i < len(b) && b[i] == ' ' {
-			i++
-		}
-		start := i
-		for i < len(b) && b[i] != '=' && b[i] != ' ' {
-			i++
-		}
-		if i == len(b) {
+	for i < len(b) && b[i] == ' ' {
+		i++
+	}
+	start := i
+	for i < len(b) && b[i] != '=' && b[i] != ' ' {
+		i++
+	}
+	if i >= len(b) {
+		f.pos = len(b)
+		return nil, nil, false
+	}
+	if b[i] == ' ' {
+		if start, i = skipWords(b, start, i); i == len(b) {
 			f.pos = i
 			return nil, nil, false
 		}
-		if b[i] == ' ' {
-			word = -1
-			if w := string(b[start:i]); w == "old" || w == "new" {
-				word = start
-			}
-			continue
-		}
-		name = b[start:i]
-		if word >= 0 {
-			name = b[word:i]
-		} else if i > start && b[start] == '(' { // "(hostname=..., addr=..., res=success)" of old PAM
-			name = name[1:]
-		}
-		break
+	}
+	if name = b[start:i]; len(name) > 0 && name[0] == '(' { // "(hostname=..., addr=..., res=success)" of old PAM
+		name = name[1:]
 	}
 	i++
-	n := valueEnd(b[i:], name)
-	value = b[i : i+n]
-	f.pos = i + n
-	if n > 0 && (value[n-1] == ',' || value[n-1] == ')') {
+	first := i
+	if i < len(b) && b[i] != '"' && b[i] != '\'' && string(name) != "op" {
+		for i < len(b) && b[i] != ' ' {
+			i++
+		}
+	} else {
+		i += valueEnd(b[i:], name)
+	}
+	f.pos = i
+	value = b[first:i]
+	if i > first && (b[i-1] == ',' || b[i-1] == ')') {
 		value = trimOldPAM(value)
 	}
 	return name, value, true
+}
+
+// skipTo goes on to the next pair that starts with s, where there is one.
+func (f *fields) skipTo(s string) {
+	if i := bytes.Index(f.b[f.pos:], []byte(s)); i > 0 {
+		f.pos += i
+	}
+}
+
+// skipWords goes on behind the word b[start:end] to the next name, and gives
+// where that begins ("old" and "new" are part of it) and where its "=" stands,
+// len(b) where there is none.
+func skipWords(b []byte, start, end int) (name, eq int) {
+	for {
+		w := string(b[start:end])
+		name = -1
+		if w == "old" || w == "new" {
+			name = start
+		}
+		for end < len(b) && b[end] == ' ' {
+			end++
+		}
+		start = end
+		for end < len(b) && b[end] != '=' && b[end] != ' ' {
+			end++
+		}
+		if end == len(b) {
+			return 0, end
+		}
+		if b[end] == '=' {
+			if name < 0 {
+				name = start
+			}
+			return name, end
+		}
+	}
 }
 
 // valueEnd gives the length of the value that b starts with.

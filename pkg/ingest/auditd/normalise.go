@@ -72,7 +72,7 @@ func ask(s shape, arch, number string) *norm {
 	n.how = q.how()
 	if n.what == "file" || n.what == "filesystem" {
 		const paths = 6
-		if e := q.send(nil, "", paths); e != nil && e.File != nil {
+		if e := q.send([]string{"exe"}, marker+"exe", paths); e != nil && e.File != nil {
 			n.pathIndex, _ = strconv.Atoi(strings.TrimPrefix(e.File.Path, marker))
 		}
 	}
@@ -85,7 +85,8 @@ type question struct {
 	arch, number string // of the syscall
 }
 
-// send asks with the given fields present, and that many PATH records.
+// send asks with the given fields present, and that many PATH records. (A
+// syscall without exe= has no meaning at all to go-libaudit.)
 func (q question) send(names []string, exe string, paths int) *aucoalesce.Event {
 	var b strings.Builder
 	switch q.flavour {

@@ -128,6 +128,14 @@ func (b *Builder) lookup(ev *Event, name string, sys, main int) Text {
 		return ev.Comm
 	case "acct":
 		return ev.Acct
+	case "op":
+		return ev.copied(ev.Op)
+	case "addr":
+		return ev.copied(ev.Addr)
+	case "hostname":
+		return ev.copied(ev.Hostname)
+	case "terminal":
+		return ev.copied(ev.Terminal)
 	case "syscall":
 		return ev.copied(ev.Syscall)
 	case "auid":

@@ -54,7 +54,7 @@ func (b *Builder) names(ev *Event, at int) {
 		return
 	}
 	f := fields{b: ev.Records[at].Enriched}
-	for {
+	for ev.Names.AUID == "" || ev.Names.UID == "" || ev.Names.EUID == "" {
 		name, v, ok := f.next()
 		if !ok {
 			return
