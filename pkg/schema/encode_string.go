@@ -34,59 +34,58 @@ func plainByte(c byte) bool {
 	return c >= 0x20 && c < utf8.RuneSelf && c != '"' && c != '\\'
 }
 
-// copyPlain copies s to d, which has the same length, and tells whether all
-// of s stands for itself. It works in words; a length that is no multiple of
-// one ends with a word that overlaps the one before.
-func copyPlain(d []byte, s string) bool {
-	n := len(s)
-	if n < 8 {
-		return copyShort(d, s)
-	}
-	lastD, lastS := d[n-8:], s[n-8:]
-	var special uint64
-	for len(s) > 8 && len(d) > 8 {
-		w := load8(s)
-		binary.LittleEndian.PutUint64(d, w)
-		special |= special8(w)
-		s, d = s[8:], d[8:]
-	}
-	w := load8(lastS)
-	binary.LittleEndian.PutUint64(lastD, w)
-	return special|special8(w) == 0
-}
-
-func copyShort(d []byte, s string) bool {
+// copyShort copies s, shorter than a word, and tells like special8.
+func copyShort(d []byte, s string) uint64 {
 	n := len(s)
 	if n >= 4 {
 		first, last := load4(s), load4(s[n-4:])
 		binary.LittleEndian.PutUint32(d, first)
 		binary.LittleEndian.PutUint32(d[n-4:], last)
-		return special8(uint64(first)|uint64(last)<<32) == 0
+		return special8(uint64(first) | uint64(last)<<32)
 	}
-	ok := true
+	w := uint64(ones * ' ')
 	for i := 0; i < len(s) && i < len(d); i++ {
 		d[i] = s[i]
-		ok = ok && plainByte(s[i])
+		w = w<<8 | uint64(s[i])
 	}
-	return ok
+	return special8(w)
 }
 
 // appendString writes s as a JSON string. Bytes that are not UTF-8 become
 // \ufffd, as in encoding/json; who needs them writes a hex sibling. A genuine
 // U+FFFD is written like that too, so that what is read back and written
 // again is the same text.
+//
+// Nearly all strings stand for themselves: s is copied as it is, and looked at
+// while it passes. If something in it was special it is written once more.
 func appendString(dst []byte, s string) []byte {
-	at, n := len(dst), len(s)+2
-	if cap(dst)-at < n {
-		dst = slices.Grow(dst, n)
+	at, n := len(dst), len(s)
+	if cap(dst)-at < n+2 {
+		dst = slices.Grow(dst, n+2)
 	}
-	d := dst[at : at+n]
-	if !copyPlain(d[1:n-1], s) {
+	d := dst[at : at+n+2]
+	d[0] = '"'
+	var special uint64
+	if n < 8 {
+		special = copyShort(d[1:], s)
+	} else {
+		last := load8(s[n-8:]) // overlaps the word before it, unless n is a multiple of 8
+		binary.LittleEndian.PutUint64(d[n-7:], last)
+		special = special8(last)
+		rest, to := s, d[1:]
+		for len(rest) > 8 && len(to) >= 8 {
+			w := load8(rest)
+			binary.LittleEndian.PutUint64(to, w)
+			special |= special8(w)
+			rest, to = rest[8:], to[8:]
+		}
+	}
+	if special != 0 {
 		dst = appendEscaped(append(dst, '"'), s)
 		return append(dst, '"')
 	}
-	d[0], d[n-1] = '"', '"'
-	return dst[:at+n]
+	d[n+1] = '"'
+	return dst[:at+n+2]
 }
 
 // appendEscaped writes the inside of a JSON string, a clean run at a time.
