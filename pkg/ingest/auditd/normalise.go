@@ -115,7 +115,7 @@ func (q question) send(names []string, exe string, paths int) *aucoalesce.Event 
 	}
 	msgs := []*auparse.AuditMessage{message(q.typ, b.String())}
 	if paths > 0 && q.typ != auparse.AUDIT_SYSCALL {
-		msgs = append(msgs, message(auparse.AUDIT_SYSCALL, "arch=c000003e syscall=0"))
+		msgs = append(msgs, message(auparse.AUDIT_SYSCALL, "arch=c000003e syscall=0 exe=@exe"))
 	}
 	for i := range paths {
 		msgs = append(msgs, message(auparse.AUDIT_PATH, "name="+marker+strconv.Itoa(i)+" nametype=NORMAL"))
