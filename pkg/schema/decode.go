@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"strings"
 	"time"
@@ -38,11 +39,12 @@ type Decoder struct {
 	name string
 	in   splitter
 	line int // where the last event or error started
+	fast parser
 }
 
 // NewDecoder returns a Decoder that reads from r, which errors call name.
 func NewDecoder(r io.Reader, name string) *Decoder {
-	return &Decoder{name: name, in: newSplitter(r)}
+	return &Decoder{name: name, in: newSplitter(r), fast: parser{names: interner{seed: maphash.MakeSeed()}}}
 }
 
 // Line returns the line on which the last event that Next returned starts.
@@ -61,6 +63,9 @@ func (d *Decoder) Next() (*auditevent.AuditEvent, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if e := d.fast.event(text); e != nil {
+		return e, nil
 	}
 	e, err := decodeEvent(text)
 	if err != nil {
