@@ -166,6 +166,25 @@ func TestTruncatedArchive(t *testing.T) {
 			}
 		}
 	}
+	for _, method := range []uint16{zip.Store, zip.Deflate} {
+		whole := zipOf(t, method, member{name: "a.log", body: text}, member{name: "b.log", body: text}, member{name: "etc/x", body: text[:1]})
+		for _, file := range [][]byte{whole[:len(whole)*3/4], packers["gzip"](t, whole)[:len(packers["gzip"](t, whole))*3/4]} {
+			in := discover(t, ingest.Options{}, write(t, filepath.Join(t.TempDir(), "x.zip"), file))
+			if method == zip.Store && len(in.Sources) == 0 {
+				continue // written as a stream: nothing says where it ends
+			}
+			if len(in.Sources) != 2 || len(in.Damaged) != 1 {
+				t.Fatalf("zip: %d sources, damage %v", len(in.Sources), in.Damaged)
+			}
+			if got, err := readAll(t, in.Sources[0]); err != nil || !bytes.Equal(got, text) {
+				t.Errorf("zip: first member: %d bytes, error %v", len(got), err)
+			}
+			got, err := readAll(t, in.Sources[1])
+			if damage := (*ingest.Damage)(nil); !errors.As(err, &damage) || !bytes.HasPrefix(text, got) || len(got) < len(text)/3 {
+				t.Errorf("zip: second member: %d bytes of %d, error %v", len(got), len(text), err)
+			}
+		}
+	}
 	// Damage that no source meets is the archive's.
 	gz[len(gz)-6]++ // checksum
 	in := discover(t, ingest.Options{}, write(t, filepath.Join(t.TempDir(), "x.tar"), gz))

@@ -24,9 +24,11 @@ func isZip(head []byte) bool {
 // zip examines the members of a zip archive. Its directory stands at its end:
 // one that is inside something else is copied first.
 func (d *discovery) zip(b blob, r io.Reader, in place) error {
+	cut := false
 	if b.at == nil {
 		sp, err := fill(r, d.opt.TempDir, d.opt.MaxWindow)
 		d.in.closers = append(d.in.closers, sp)
+		cut = err != nil
 		if err := d.fault(err); err != nil {
 			return err
 		}
@@ -43,7 +45,14 @@ func (d *discovery) zip(b blob, r io.Reader, in place) error {
 		err = nil // names are only names here
 	}
 	if err != nil {
-		return d.fault(src.fault(&Damage{Path: b.path, What: "damaged zip archive", Err: err}))
+		err = src.fault(&Damage{Path: b.path, Offset: size, What: "zip archive without its directory", Err: io.ErrUnexpectedEOF})
+		if !cut { // else that is counted already
+			err = d.fault(err)
+		}
+		if damage := (*Damage)(nil); err != nil && !errors.As(err, &damage) {
+			return err
+		}
+		return d.salvage(b, at, size, in)
 	}
 	d.opt.register(z)
 	var total int64
