@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/json"
 	"hash/maphash"
 
@@ -43,7 +44,10 @@ func (p *parser) event(text []byte) *auditevent.AuditEvent {
 			p.string(&e.Component)
 		case "target":
 			p.stringMap(&e.Target)
-		default: // data too, which is rare
+		case "data":
+			p.once(e.Data != nil)
+			e.Data = p.data()
+		default:
 			p.failed = true
 		}
 	})
@@ -313,6 +317,18 @@ func (p *parser) source(v *auditevent.EventSource) {
 			p.failed = true
 		}
 	})
+}
+
+// data keeps an object of strings as it stands there.
+func (p *parser) data() *json.RawMessage {
+	p.blanks()
+	start := p.at
+	p.object(func([]byte) {
+		var s string
+		p.string(&s)
+	})
+	raw := json.RawMessage(bytes.Clone(p.text[start:p.at]))
+	return &raw
 }
 
 // stringMap reads an object of strings.

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"encoding/json"
 	"hash/maphash"
 	"testing"
 
@@ -25,6 +26,8 @@ func TestParserReadsOurOwn(t *testing.T) {
 		Type: TypeAction, Subjects: map[string]string{"pid": "1"}, Target: map[string]string{"host": "h"},
 		Source: auditevent.EventSource{Type: "IP", Extra: map[string]any{"port": "22"}},
 	}
+	data := json.RawMessage(`{"Alg":"ED25519 SHA256"}`)
+	e.Data = &data
 	x.Attach(&e)
 	p := parser{names: interner{seed: maphash.MakeSeed()}}
 	if p.event(AppendJSON(nil, &e)) == nil {
@@ -38,6 +41,7 @@ func FuzzParser(f *testing.F) {
 	for _, seed := range []string{
 		`{"metadata":{"auditId":"67","extra":{"action":"a","credential":{"method":"publickey","ca":{"algorithm":"x"}},"event":{"id":"1.2:3","keys":["a","b"],"late":true,"pos":"x:1"},"object":{"type":"t"},"process":{"pid":12,"ppid":-3},"process_args":["\u00e9","é",""],"session":{"evidence":[]},"user":{"uid":{"id":"0"}}}},"type":"UserAction","loggedAt":"2023-03-17T13:37:38.126Z","source":{"type":"IP","value":"v","extra":{"port":"1"}},"subjects":{"pid":"7"},"target":{}}`,
 		`{"type":"a","loggedAt":"2023-03-17T13:37:38+01:00","subjects":{"a":"b"},"subjects":{"c":"d"}}`,
+		`{"type":"a","loggedAt":"2023-03-17T13:37:38Z","data": { "a" : "\\u0041" } }`,
 		`{"type":"a","TYPE":"b","loggedAt":"2023-03-17T13:37:38Z"}`,
 		`{"metadata":{"extra":{}},"metadata":{"extra":{"process":{"pid":1e3}}},"type":"a","loggedAt":"2023-03-17T13:37:38Z"}`,
 		`{"metadata":{"extra":{"process":{"pid":007}}},"type":"a","loggedAt":null}`,

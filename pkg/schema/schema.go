@@ -17,6 +17,10 @@
 // The producer reuses the map and all it points to: an encoder keeps nothing
 // of an event after Encode has returned.
 //
+// Encoder writes events as JSON Lines, Decoder reads them back into the same
+// types: what is read and written again is the same text. JSONSchema is the
+// form for programs in other languages.
+//
 // # The words
 //
 // An audit event is made of records with one node, time and serial. A session
