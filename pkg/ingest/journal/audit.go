@@ -14,6 +14,9 @@ import (
 // record's own in milliseconds, _AUDIT_ID the serial (journald-audit.c). Only
 // _TRANSPORT=audit says so: all other fields of such an entry a program could
 // set itself.
+//
+// journald passes over types below 1100 (AUDIT_FIRST_USER_MSG) other than by the
+// kernel log: LOGIN (1006) is never among these entries.
 func (d *decoder) auditEntry(r *record) *ingest.Entry {
 	e := &d.entry
 	serial, ok := decimal(r.val[auditID])
@@ -41,6 +44,9 @@ func (d *decoder) auditEntry(r *record) *ingest.Entry {
 	b = append(b, byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), ':')
 	b = strconv.AppendUint(b, serial, 10)
 	b = append(b, "): "...)
+	if string(name) == "EXECVE" && len(rest) > 1 && rest[0] == 'a' && isDigit(rest[1]) {
+		b = append(b, ' ') // of a further record: the kernel's blank, which journald strips
+	}
 	b = append(b, rest...)
 	d.finishAudit(b, r.cut[message])
 	return e
@@ -108,6 +114,8 @@ func lostRecords(text []byte) bool {
 		bytes.HasPrefix(text, []byte("audit: kauditd hold queue overflow")) ||
 		bytes.HasPrefix(text, []byte("kauditd_printk_skb: ")) && bytes.Contains(text, []byte(" callbacks suppressed"))
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func isNumber(b []byte) bool {
 	_, ok := decimal(b)

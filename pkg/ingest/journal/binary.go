@@ -249,12 +249,12 @@ func (b *Binary) resume(at uint64) *ingest.Entry {
 		b.done = true
 	}
 	switch {
-	case at >= b.end:
+	case b.done && b.file.size < b.head.size+b.head.arena:
 		what = "journal file is cut off"
 	case b.done:
 		what = "damaged object: the rest of the file cannot be read"
 	}
-	b.dec.start(int64(at), 0)
+	b.dec.start(int64(min(at, b.end)), 0)
 	return b.dec.reject(what, nil)
 }
 

@@ -178,8 +178,11 @@ func (d *decoder) classify(r *record) {
 	}
 	m.Text = string(text)
 	m.Cmdline = d.intern(r.val[cmdline])
-	m.Truncated = r.cut[message]
+	m.Truncated = r.cut[message] || len(text) == maxSSH && ofSSH(m.Ident)
 }
+
+// maxSSH is where sshd cuts its messages (log.c: "%.500s").
+const maxSSH = 500
 
 // isLogind reports whether journald knows that logind sent the message. Any
 // program can send MESSAGE_ID, SESSION_ID and LEADER.

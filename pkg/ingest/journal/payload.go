@@ -8,7 +8,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
-	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
 )
 
 // Flags of a DATA object: how its payload is compressed. journald compresses
@@ -100,22 +100,50 @@ func inflate(r io.Reader, stored bool) (payload []byte, cut, ok bool) {
 	return payload, cut, err == nil || cut && len(payload) > maxName
 }
 
+// inflateXZ reads the first block of an xz stream, the only one that journald
+// writes. Its header names the size of the dictionary, which the decompressor
+// makes unseen.
 func inflateXZ(stored []byte, cut bool) ([]byte, bool, bool) {
-	// The block header names the size of the dictionary: 12 bytes of stream
-	// header, size and flags of the block, filter 0x21 with one byte of
-	// properties, in units of 2^11 and 3*2^10 (xz-file-format, 5.3.1).
-	const filter = 14
-	if len(stored) < filter+3 || stored[13] != 0 || stored[filter] != 0x21 || stored[filter+1] != 1 {
+	const streamHeader = 12
+	size, ok := dictionary(stored)
+	if !ok || size > maxWindow {
 		return nil, false, false
 	}
-	if bits := stored[filter+2]; bits > 40 || (2|int64(bits)&1)<<(bits/2+11) > maxWindow {
+	data := streamHeader + 4*(int(stored[streamHeader])+1)
+	if data >= len(stored) {
 		return nil, false, false
 	}
-	r, err := xz.NewReader(bytes.NewReader(stored))
+	r, err := lzma.Reader2Config{DictCap: int(size)}.NewReader2(bytes.NewReader(stored[data:]))
 	if err != nil {
 		return nil, false, false
 	}
 	return inflate(r, cut)
+}
+
+// dictionary reads the size of the dictionary from the head of an xz stream: 12
+// bytes of stream header; size and flags of the block header; two numbers where
+// the flags say so; filter 0x21, one byte of properties: 2 or 3 times a power
+// of two (xz-file-format 1.2, 3.1 and 5.3.1).
+func dictionary(stream []byte) (size uint64, ok bool) {
+	const flags = 13
+	if len(stream) < 32 {
+		return 0, false
+	}
+	i := flags + 1
+	for _, flag := range []byte{0x40, 0x80} {
+		if stream[flags]&flag == 0 {
+			continue
+		}
+		for i < 30 && stream[i]&0x80 != 0 {
+			i++
+		}
+		i++
+	}
+	if i+2 >= len(stream) || stream[flags]&3 != 0 || stream[i] != 0x21 || stream[i+1] != 1 || stream[i+2] > 39 {
+		return 0, false
+	}
+	bits := uint64(stream[i+2])
+	return (2 | bits&1) << (bits/2 + 11), true
 }
 
 func inflateZSTD(stored []byte, cut bool) ([]byte, bool, bool) {

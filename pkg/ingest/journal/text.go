@@ -74,6 +74,7 @@ func (x *Text) fields() *ingest.Entry {
 			break
 		}
 		if !bytes.HasPrefix(line, []byte("    ")) {
+			whole = whole && (x.in.ended || len(bytes.Trim(line, " ")) > 0)
 			x.in.back()
 			break
 		}

@@ -82,6 +82,8 @@ func (r *Reader) Next() (*ingest.Entry, error) {
 		e.What = blankLine
 	default:
 		r.line(line)
+		// A last line without newline may have been cut, or trimmed.
+		e.Message.Truncated = e.Message.Truncated || e.Kind == ingest.MessageEntry && r.in.Unterminated()
 	}
 	return e, nil
 }

@@ -104,7 +104,7 @@ func TestForms(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			es := all(t, test.line)
+			es := all(t, test.line+"\n")
 			at := utc(test.time)
 			want := ingest.Message{
 				Host: "web01", Time: at, Received: at, Clock: test.clock, ZoneName: test.zone, Precision: test.precision,
@@ -170,11 +170,12 @@ func TestLines(t *testing.T) {
 		{"last repeated, other program", at + "cron[1]: a\n" + at + "last message repeated 3 times", []string{"irrelevant: " + otherProgram, "irrelevant: " + otherProgram}},
 		{"last repeated, other host", at + "sshd[1]: a\nNov 22 23:31:57 db last message repeated 3 times", []string{"sshd[1]: a", "marker: " + repeated}},
 		{"last repeated, nothing before", at + "last message repeated 3 times", []string{"marker: " + repeated}},
-		{"continuation", at + "sshd[1]: a\n                           b\n\n", []string{"sshd[1]: a", "irrelevant: " + continuation, "irrelevant: " + blankLine}},
+		{"continuation", at + "sshd[1]: a\n                           b\n", []string{"sshd[1]: a", "irrelevant: " + continuation, "irrelevant: " + blankLine}},
 		{"control lines", "-- Journal begins at Sun --\n-- No entries --\n-- Reboot --", []string{"irrelevant: " + headerLine, "irrelevant: " + headerLine, "marker: " + boot}},
 		{"rate limit", at + "systemd-journald[1]: Suppressed 12 messages from ssh.service", []string{"marker: " + rateLimit}},
 		{"rate limit, rsyslog", at + "rsyslogd: imjournal: begin to drop messages due to rate-limiting", []string{"marker: " + rateLimit}},
 		{"blob", at + "sshd[1]: [17B blob data]", []string{"sshd[1]: [17B blob data] (cut)"}},
+		{"no newline", at + "sshd[1]: a", []string{"sshd[1]: a (cut)"}},
 		{"500 bytes", at + "sshd[1]: " + strings.Repeat("x", 500), []string{"sshd[1]: " + strings.Repeat("x", 500) + " (cut)"}},
 		{"not a log line", "hello world\n" + at + "sshd[1]: a", []string{"rejected: not a log line", "sshd[1]: a"}},
 		{"no such day", "Feb 30 23:31:57 web01 sshd[1]: a", []string{"rejected: not a log line"}},
@@ -186,7 +187,11 @@ func TestLines(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var got []string
-			for i, e := range all(t, test.in) {
+			in := test.in
+			if test.name != "no newline" {
+				in += "\n"
+			}
+			for i, e := range all(t, in) {
 				if e.Pos.Line != int64(i+1) {
 					t.Errorf("entry %d is of line %d", i+1, e.Pos.Line)
 				}
@@ -226,7 +231,7 @@ func TestAuditLines(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			es := all(t, test.in)
+			es := all(t, test.in+"\n")
 			if len(es) != 1 || say(&es[0]) != test.want {
 				t.Errorf("got %s\nwant %s", say(&es[0]), test.want)
 			}
