@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +31,8 @@ type entry struct {
 	failures    int
 	auid        string // id of the login user
 	forward     bool
-	loggedOut   bool // a UserLogout said how it ended
+	anyTTY      string // the first terminal of any of its programs
+	loggedOut   bool   // a UserLogout said how it ended
 	kind        kind
 	first, last time.Time
 }
@@ -132,6 +134,8 @@ func (s *entry) action(e *auditevent.AuditEvent, x *schema.Extra) {
 		if x.Object != nil && strings.HasPrefix(x.Object.Primary, "/dev/") {
 			s.TTY = ttyName(x.Object.Primary)
 		}
+	case "TTY":
+		s.kind = shell // keystrokes
 	case "USER_END", "CRED_DISP":
 		if p.PID == s.leader && !s.loggedOut && s.leader != 0 {
 			s.End, s.Ended = e.LoggedAt, "logout"
@@ -169,14 +173,17 @@ func (s *entry) exec(e *auditevent.AuditEvent, x *schema.Extra) {
 		return
 	}
 	p := x.Process
-	if channel := slices.Contains(s.openers, p.PPID) && !isSSHD(p.Exe); channel || len(s.openers) == 0 {
+	// Without the beginning of the session in the log, a child of the leader
+	// can still be pam_motd's.
+	channel := slices.Contains(s.openers, p.PPID) && !isSSHD(p.Exe) && (p.PPID != s.leader || s.opened)
+	if channel || len(s.openers) == 0 {
 		s.kind = max(s.kind, kindOf(x.ProcessArgs, p.Exe, channel))
-		if channel && s.TTY == "" {
-			s.TTY = ttyName(p.TTY)
-			if s.TTY == "" {
-				s.TTY = notty
-			}
-		}
+	}
+	switch tty := ttyName(p.TTY); {
+	case channel && s.TTY == "":
+		s.TTY = cmp.Or(tty, notty)
+	case s.anyTTY == "":
+		s.anyTTY = tty
 	}
 }
 
@@ -193,13 +200,15 @@ func (s *entry) count(r *Row, recorded bool) {
 	if s.audited {
 		r.Failures = &s.failures
 	}
-	recorded = recorded || t.commands > 0
+	// None is only said of a session that the log has from its LOGIN record on.
+	recorded = recorded && s.begun || t.commands > 0
 	switch {
 	case recorded:
 		r.Commands, r.RootCommands = &t.commands, &t.root
 	default:
 		r.NotRecorded = true
 	}
+	r.TTY = cmp.Or(r.TTY, s.anyTTY)
 	switch {
 	case s.kind != unknownKind:
 		r.Kind = s.kind.String()

@@ -165,7 +165,12 @@ func remote(o *schema.Object) (netip.Addr, string, bool) {
 	return ip, o.Secondary, err == nil
 }
 
-// result says in brackets what became of what was tried, where it failed.
+const (
+	noSuchFile = "no such file"
+	inProgress = "in progress" // a connection that was not waited for
+)
+
+// result says what became of what was tried, where it failed.
 func result(e *auditevent.AuditEvent, x *schema.Extra) string {
 	if e.Outcome != schema.Failed {
 		return ""
@@ -178,13 +183,13 @@ func result(e *auditevent.AuditEvent, x *schema.Extra) string {
 	case "EACCES", "EPERM", "13", "1":
 		return "denied"
 	case "ENOENT", "2":
-		return "no such file"
+		return noSuchFile
 	case "ECONNREFUSED", "111":
 		return "refused"
 	case "ETIMEDOUT", "110":
 		return "timed out"
 	case "EINPROGRESS", "115":
-		return "in progress"
+		return inProgress
 	case "", "0":
 		return "failed"
 	}

@@ -85,6 +85,9 @@ func (f *Forest) add(e *auditevent.AuditEvent, x *schema.Extra) {
 	}
 	if e.Outcome == schema.Failed {
 		life.Failures++
+		if r := result(e, x); r != noSuchFile && r != inProgress && !isExec(x) {
+			life.Denied++
+		}
 	}
 	if eventType(x) == "USER_CMD" && x.Object != nil && e.Outcome != schema.Failed {
 		if life.sudo == nil {

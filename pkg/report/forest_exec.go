@@ -31,7 +31,7 @@ func (f *Forest) exec(p *Process, e *auditevent.AuditEvent, x *schema.Extra) {
 			one.Exe = f.strs.keep(x.Object.Primary)
 		}
 		// A search along PATH is one of these per directory.
-		if one.Result == "no such file" {
+		if one.Result == noSuchFile {
 			p.lastFailed = &one
 			return
 		}

@@ -98,18 +98,13 @@ func (s *spans) note(t time.Time) {
 	s.at = slices.Insert(s.at, i, span{t, t})
 }
 
-// covers reports whether an execve between from and to would have been
-// recorded: somebody's was in that time; or, where audit did record something
-// of the session itself, within spanReach of it.
-func (s *spans) covers(from, to time.Time, audited bool) bool {
+// covers reports whether the log's rules recorded execve between from and to:
+// somebody's stands in it within spanReach of that time.
+func (s *spans) covers(from, to time.Time) bool {
 	if s == nil {
 		return false
 	}
-	reach := time.Duration(0)
-	if audited {
-		reach = spanReach
-	}
-	from, to = from.Add(-reach), to.Add(reach)
+	from, to = from.Add(-spanReach), to.Add(spanReach)
 	i, _ := slices.BinarySearchFunc(s.at, from, func(sp span, t time.Time) int { return sp.to.Compare(t) })
 	return i < len(s.at) && !s.at[i].from.After(to)
 }

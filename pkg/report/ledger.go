@@ -209,7 +209,7 @@ func (l *Ledger) row(s *entry) Row {
 		d := float64(r.End.Sub(r.Start).Milliseconds()) / 1000
 		r.Duration = &d
 	}
-	s.count(&r, l.execs[at].covers(r.Start, latest(r.End, s.last), s.audited))
+	s.count(&r, l.execs[at].covers(r.Start, latest(r.End, s.last)))
 	return r
 }
 

@@ -48,9 +48,12 @@ func TestCommands(t *testing.T) {
 			others: session("2").exec(30, 200, 199, "1005", "1005", "/bin/ls", "ls"), commands: 0, root: 0, kind: "none_seen"},
 		"none, and nobody's execve was recorded": {
 			events: session("1").in(0).record(0.1, "LOGIN", 100, sshd).out(60, "logout"), notRecorded: true},
-		"a login that audit knows nothing of, others' execve only after it": {
+		"a login that audit knows nothing of, amid others' execve": {
 			events: session("1").in(0).out(60, "logout"),
-			others: session("2").exec(90, 200, 199, "1005", "1005", "/bin/ls", "ls"), notRecorded: true},
+			others: session("2").exec(30, 200, 199, "1005", "1005", "/bin/ls", "ls"), notRecorded: true},
+		"a log that starts in the middle of the session": {
+			events: session("1").in(0).record(50, "USER_END", 90, "/usr/bin/sudo").out(60, "logout"),
+			others: session("2").exec(55, 200, 199, "1005", "1005", "/bin/ls", "ls"), notRecorded: true},
 		"audit was on, others' execve soon after": {
 			events: session("1").in(0).record(0.1, "LOGIN", 100, sshd).out(60, "logout"),
 			others: session("2").exec(90, 200, 199, "1005", "1005", "/bin/ls", "ls"), commands: 0, root: 0, kind: "none_seen"},

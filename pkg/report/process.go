@@ -23,6 +23,7 @@ type Process struct {
 	Guessed     bool // Parent is no stated fact: see Forest
 	DuringLogin bool // run by the session's opener while it was logging the person in
 	Failures    int  // events with outcome failed
+	Denied      int  // those that failed for another reason than that nothing was there
 	forked      bool // its birth was recorded
 	seen        time.Time
 	seenAt      position // of the pid counter when last seen

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"time"
 )
 
@@ -34,7 +35,7 @@ func sessionColumns(rows []Row, opt SessionsOptions) []*column {
 		r := &rows[i]
 		start.add(noInk, clock(r.Start, opt.Zone))
 		end.add(noInk, clock(r.End, opt.Zone))
-		who.add(personInk(r), r.Person)
+		who.add(personInk(r), r.who())
 		acct.add(noInk, r.Account)
 		from.addBrief(noInk, r.from(), r.fromBrief())
 		took.add(noInk, duration(r.Duration))
@@ -98,8 +99,11 @@ func joinedBy(r *Row) string {
 	return s
 }
 
+// who is the person or, unnamed, the key.
+func (r *Row) who() string { return cmp.Or(r.Person, fingerprintBrief(r.Fingerprint)) }
+
 func personInk(r *Row) ink {
-	if r.Attribution == "none" {
+	if r.Attribution == "none" || r.Person == "" {
 		return dim
 	}
 	return bold

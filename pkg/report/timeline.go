@@ -111,7 +111,7 @@ func (v *Timeline) line(e *auditevent.AuditEvent, x *schema.Extra, early bool) s
 		pieces = append(pieces, piece{noInk, e.Target["host"], 0}, piece{dim, sessionLabel(x), 0})
 	}
 	limit := columns(v.opt.Width, v.opt.Wide)
-	pieces = append(pieces, piece{bold, personLabel(e), 4})
+	pieces = append(pieces, piece{bold, personLabel(e, x), 4})
 	who, changed := actingAs(e, x)
 	if early {
 		what = duringLogin + what
@@ -156,11 +156,13 @@ func changedInk(changed bool) ink {
 	return noInk
 }
 
-// personLabel is the person, or why there is none.
-func personLabel(e *auditevent.AuditEvent) string {
+// personLabel is the person or, unnamed, the key; else why there is none.
+func personLabel(e *auditevent.AuditEvent, x *schema.Extra) string {
 	switch p := person(e); {
 	case p != "":
 		return p
+	case x.Credential != nil && x.Credential.Fingerprint != "":
+		return fingerprintBrief(x.Credential.Fingerprint)
 	case e.Source.Type == "local":
 		return base(e.Source.Value)
 	case e.Type == schema.TypeSystem:

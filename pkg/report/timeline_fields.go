@@ -71,7 +71,7 @@ const timesketchTime = "2006-01-02T15:04:05.000000+00:00"
 func timesketchFields(e *auditevent.AuditEvent, x *schema.Extra, early bool) []field {
 	what, outcome := sentence(e, x)
 	who, _ := actingAs(e, x)
-	message := personLabel(e)
+	message := personLabel(e, x)
 	if who != "" {
 		message += " (" + who + ")"
 	}

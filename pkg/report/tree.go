@@ -298,11 +298,12 @@ func (d *treeText) process(p *Process, prefix, branch, below string, said []stri
 		if i == len(p.Execs)-1 {
 			tail += d.remarks(p)
 		}
+		where := ""
 		if one.CWD != "" && one.CWD != cwd {
-			tail += "  in " + one.CWD
+			where = "  in " + one.CWD
 		}
 		cwd = one.CWD
-		d.tailed(d.time(one.Time), lead, paint, id+chain+one.text(), tail)
+		d.tailed(d.time(one.Time), lead, paint, id+chain+one.text(), tail, where)
 	}
 	return said
 }
@@ -319,14 +320,8 @@ func (d *treeText) users(chain []string) string {
 // remarks are what else is known of a process.
 func (d *treeText) remarks(p *Process) string {
 	s := ""
-	failed := p.Failures
-	for _, one := range p.Execs {
-		if one.Result != "" {
-			failed--
-		}
-	}
-	if failed > 0 {
-		s += "  (" + plural(failed, "failed action") + ")"
+	if p.Denied > 0 {
+		s += fmt.Sprintf("  (%d failed)", p.Denied)
 	}
 	if p.PPID == 1 {
 		s += "  (parent: pid 1)"
@@ -371,21 +366,25 @@ func (d *treeText) time(t time.Time) string {
 }
 
 func (d *treeText) line(at, lead string, paint ink, text string) {
-	d.tailed(at, lead, paint, text, "")
+	d.tailed(at, lead, paint, text, "", "")
 }
 
 // tailed writes a line whose text is cut where it is too long, but not its
-// tail, unless that alone is too long.
-func (d *treeText) tailed(at, lead string, paint ink, text, tail string) {
+// tail, unless that alone is too long; extra stands at the end where there is
+// room for all of it.
+func (d *treeText) tailed(at, lead string, paint ink, text, tail, extra string) {
 	if at == "" {
 		at = strings.Repeat(" ", len(d.time(time.Time{})))
 	}
-	text, tail = safe.Terminal(text), safe.Terminal(tail)
+	text, tail, extra = safe.Terminal(text), safe.Terminal(tail), safe.Terminal(extra)
 	if d.limit > 0 {
 		room := max(10, d.limit-safe.Width(at)-1-safe.Width(lead))
+		if safe.Width(text+tail+extra) > room {
+			extra = ""
+		}
 		tail = safe.Truncate(tail, max(0, room-10))
-		text = safe.Truncate(text, max(1, room-safe.Width(tail)))
+		text = safe.Truncate(text, max(1, room-safe.Width(tail+extra)))
 	}
-	line := painted(d.opt.Color, dim, at) + " " + painted(d.opt.Color, dim, lead) + painted(d.opt.Color, paint, text+tail)
+	line := painted(d.opt.Color, dim, at) + " " + painted(d.opt.Color, dim, lead) + painted(d.opt.Color, paint, text+tail+extra)
 	d.b.WriteString(line + "\n")
 }

@@ -37,7 +37,7 @@ func sentence(e *auditevent.AuditEvent, x *schema.Extra) (what, outcome string) 
 		}
 		return what, ""
 	}
-	return action(x), result(e, x)
+	return action(x, e.Outcome == schema.Failed), result(e, x)
 }
 
 func cameFrom(e *auditevent.AuditEvent) string {
@@ -98,58 +98,75 @@ func departure(ended string) string {
 	return "session ended"
 }
 
-// phrases are the actions of go-libaudit that read badly as they are. "%" is
-// the object, "&" the program that acted.
-var phrases = map[string]string{
-	"acquired-credentials":       "& acquired credentials",
-	"authenticated":              "authenticated to &",
-	"bound-socket":               "bound socket %",
-	"changed-file-attributes-of": "changed attributes of %",
-	"changed-login-id-to":        "& opened the audit session",
-	"connected-to":               "connected to %",
-	"deleted":                    "deleted %",
-	"disposed-credentials":       "& dropped credentials",
-	"ended-session":              "& closed its session",
-	"error":                      "& reported an error",
-	"killed-pid":                 "sent a signal to %",
-	"listen-for-connections":     "listened for connections on %",
-	"logged-in":                  "logged in at %",
-	"logged-out":                 "logged out of %",
-	"opened-file":                "opened %",
-	"ran-command":                "& ran: %",
-	"refreshed-credentials":      "& refreshed credentials",
-	"shutdown-system":            "the host shut down",
-	"booted-system":              "the host booted",
-	"started-audit":              "auditd started",
-	"shutdown-audit":             "auditd ended",
-	"started-session":            "& opened a session",
-	"typed":                      "typed: %",
-	"was-authorized":             "authorised by &",
-	"wrote-to-file":              "wrote to %",
+// A phrase words one action: what was done and, for an attempt that failed,
+// what it was to do. "%" is the object, "&" the program that acted. Without an
+// attempt, what was done stands for both.
+type phrase struct{ done, attempt string }
+
+// phrases are the actions of go-libaudit that read badly as they are.
+var phrases = map[string]phrase{
+	"acquired-credentials":        {"& acquired credentials", "& tried to acquire credentials"},
+	"authenticated":               {"authenticated to &", "tried to authenticate to &"},
+	"bound-socket":                {"& bound socket %", "& tried to bind socket %"},
+	"changed-file-attributes-of":  {"& changed attributes of %", "& tried to change attributes of %"},
+	"changed-file-ownership-of":   {"& changed the owner of %", "& tried to change the owner of %"},
+	"changed-file-permissions-of": {"& changed permissions of %", "& tried to change permissions of %"},
+	"changed-login-id-to":         {"& opened the audit session", "& tried to open an audit session"},
+	"connected-to":                {"& connected to %", "& tried to connect to %"},
+	"created-directory":           {"& created directory %", "& tried to create directory %"},
+	"deleted":                     {"& deleted %", "& tried to delete %"},
+	"disposed-credentials":        {"& dropped credentials", ""},
+	"ended-session":               {"& closed its session", ""},
+	"error":                       {"& reported an error", ""},
+	"killed-pid":                  {"& sent a signal to %", "& tried to send a signal to %"},
+	"linked":                      {"& linked %", "& tried to link %"},
+	"listen-for-connections":      {"& listened for connections on %", ""},
+	"logged-in":                   {"logged in at %", "tried to log in at %"},
+	"logged-out":                  {"logged out of %", ""},
+	"opened-file":                 {"& opened %", "& tried to open %"},
+	"ran-command":                 {"& ran: %", "& was to run: %"},
+	"read-file":                   {"& read %", "& tried to read %"},
+	"refreshed-credentials":       {"& refreshed credentials", ""},
+	"renamed":                     {"& renamed a file to %", "& tried to rename a file to %"},
+	"shutdown-system":             {"the host shut down", ""},
+	"booted-system":               {"the host booted", ""},
+	"started-audit":               {"auditd started", ""},
+	"shutdown-audit":              {"auditd ended", ""},
+	"started-session":             {"& opened a session", "& tried to open a session"},
+	"symlinked":                   {"& made a symbolic link %", "& tried to make a symbolic link %"},
+	"typed":                       {"typed: %", ""},
+	"was-authorized":              {"authorised by &", "not authorised by &"},
+	"wrote-to-file":               {"& wrote to %", "& tried to write to %"},
 }
 
 // action is what an audit event says was done.
-func action(x *schema.Extra) string {
+func action(x *schema.Extra, failed bool) string {
 	if isExec(x) {
 		return executed(x)
 	}
 	if x.Action == "changed-identity-of" {
-		return became(x)
+		return became(x, failed)
 	}
-	phrase, ok := phrases[x.Action]
+	p, ok := phrases[x.Action]
 	if !ok {
-		phrase = strings.ReplaceAll(x.Action, "-", " ")
-		if phrase == "" {
-			phrase = cmp.Or(eventType(x), "event")
-			if call := syscallOf(x); call != "" && phrase == "SYSCALL" {
-				phrase = call
+		p.done = strings.ReplaceAll(x.Action, "-", " ")
+		if p.done == "" {
+			p.done = cmp.Or(eventType(x), "event")
+			if call := syscallOf(x); call != "" && p.done == "SYSCALL" {
+				p.done = "& called " + call
 			}
+		} else if syscallOf(x) != "" {
+			p.done = "& " + p.done
 		}
 		if object(x) != "" {
-			phrase += " %"
+			p.done += " %"
 		}
 	}
-	return strings.NewReplacer("%", object(x), "&", program(x)).Replace(phrase)
+	words := p.done
+	if failed {
+		words = cmp.Or(p.attempt, p.done)
+	}
+	return strings.NewReplacer("%", object(x), "&", program(x)).Replace(words)
 }
 
 func executed(x *schema.Extra) string {
@@ -164,13 +181,13 @@ func executed(x *schema.Extra) string {
 }
 
 // became words setuid(2) and its kin, whose record has the ids after it.
-func became(x *schema.Extra) string {
+func became(x *schema.Extra, failed bool) string {
 	call := cmp.Or(syscallOf(x), "setuid")
 	u := acting(x)
-	if u == nil {
-		return "changed identity (" + call + ")"
+	if failed || u == nil {
+		return program(x) + " tried to change its user (" + call + ")"
 	}
-	return "changed identity to " + userName(u) + " (" + call + ")"
+	return program(x) + " acts as " + userName(u) + " (" + call + ")"
 }
 
 // program is the name of what acted.
