@@ -142,6 +142,27 @@ func TestExportNULs(t *testing.T) {
 	}
 }
 
+// Lines of any length are read; of a value no more than maxValue is kept.
+func TestExportLong(t *testing.T) {
+	t.Parallel()
+	short := sshdEntry[:len(sshdEntry)-1]
+	for _, n := range []int{1000, bufSize, bufSize + 1, maxValue, maxValue + 1, maxLine, maxLine + 3*bufSize} {
+		long := strings.Repeat("x", n)
+		for name, in := range map[string]string{
+			"text":   short + "MESSAGE=" + long + "\n\n" + sshdEntry,
+			"binary": short + bytesField("MESSAGE", long) + "\n" + sshdEntry,
+			"other":  short + "MESSAGE=" + long[:min(n, maxValue)] + "\nX=" + long + "\n" + bytesField("Y", long) + "\n" + sshdEntry,
+		} {
+			es := all(t, NewExport(strings.NewReader(in), source("x")))
+			if len(es) != 2 || len(es[0].Message.Text) != min(n, maxValue) || es[1].Message != message1() {
+				t.Errorf("%s of %d bytes: %d entries", name, n, len(es))
+			} else if cut := es[0].Message.Truncated; cut != (n > maxValue && name != "other") {
+				t.Errorf("%s of %d bytes: truncated %v", name, n, cut)
+			}
+		}
+	}
+}
+
 // What a program can forge must not become logind's word.
 func TestExportForgedSession(t *testing.T) {
 	t.Parallel()

@@ -15,10 +15,11 @@ const (
 // lines reads lines of any length in bounded memory. NUL bytes, which a hard
 // reset leaves in a file that was being written, are left out and counted.
 type lines struct {
-	br   *bufio.Reader
-	err  error // to return once what was read before it is used up
-	no   int64 // number of the last line
-	nuls int   // skipped since the caller last set it to 0
+	r    io.Reader
+	br   *bufio.Reader // of r; nil before the first read
+	err  error         // to return once what was read before it is used up
+	no   int64         // number of the last line
+	nuls int           // skipped since the caller last set it to 0
 
 	ended bool // the last line had its newline
 	cut   bool // the last line was longer than maxLine
@@ -30,7 +31,7 @@ type lines struct {
 }
 
 func newLines(r io.Reader) *lines {
-	return &lines{br: bufio.NewReaderSize(unCRLF(r), bufSize)}
+	return &lines{r: r}
 }
 
 // next returns the next line without its newline. The line is valid until the
@@ -43,6 +44,9 @@ func (l *lines) next() ([]byte, error) {
 	}
 	if l.err != nil {
 		return nil, l.err
+	}
+	if l.br == nil {
+		l.br = bufio.NewReaderSize(unCRLF(l.r), bufSize)
 	}
 	l.cut = false
 	nuls := l.nuls
@@ -114,7 +118,8 @@ func (l *lines) withoutNULs(b []byte) []byte {
 // binary fields.
 func unCRLF(r io.Reader) io.Reader {
 	br := bufio.NewReaderSize(r, 4<<10)
-	head, _ := br.Peek(4 << 10)
+	_, _ = br.Peek(1) // fills the buffer with what is there
+	head, _ := br.Peek(br.Buffered())
 	if i := bytes.IndexByte(head, '\n'); i > 0 && head[i-1] == '\r' {
 		return &crlf{br: br}
 	}
