@@ -11,14 +11,10 @@ import (
 	"github.com/metal-toolbox/auditevent"
 )
 
-// Sentence says in plain words what happened in e, and in a word or two what
+// sentence says in plain words what happened in e, and in a word or two what
 // became of it where it failed ("denied"), else "". Who and when are left to
 // the caller. A command line is quoted as a shell would take it, after "$ ".
 // The text is not yet safe for a terminal.
-func Sentence(e *auditevent.AuditEvent) (what, outcome string) {
-	return sentence(e, schema.Of(e))
-}
-
 func sentence(e *auditevent.AuditEvent, x *schema.Extra) (what, outcome string) {
 	switch e.Type {
 	case schema.TypeLogin:
