@@ -1,0 +1,368 @@
+package follow
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"auditreplay/pkg/ingest"
+)
+
+// Position is a place in a followed log, as the state holds it: the oldest
+// byte still needed is the one at Offset of File.
+type Position struct {
+	Path   string  `json:"path"`
+	Real   string  `json:"real,omitempty"` // what Path led to, where that is a link
+	File   *Ident  `json:"file,omitempty"` // nil: nothing was there yet
+	Offset int64   `json:"offset"`
+	Line   int64   `json:"line"`  // lines before Offset
+	Known  []Ident `json:"known"` // older files of the chain: not to be read again
+}
+
+// TailOptions say where a Tail starts. The zero value starts at the first
+// line of the file that the path names now.
+type TailOptions struct {
+	Resume *Position // where an earlier one ended
+	Old    bool      // without Resume: at the first line of the oldest file there is
+	Warn   func(string)
+}
+
+// Tail follows one log across its rotations. It is not safe for concurrent
+// use; Wake is.
+type Tail struct {
+	path  string
+	opt   TailOptions
+	cur   *file
+	known []Ident
+	wake  chan struct{}
+	lines []Line
+	last  *file // to be closed when what it gave is no longer in use
+	moves int
+}
+
+// NewTail starts to follow the log at path, which need not be there yet. The
+// error is a *Misfit where Resume does not fit the files.
+func NewTail(path string, opt TailOptions) (*Tail, error) {
+	if opt.Warn == nil {
+		opt.Warn = func(string) {}
+	}
+	t := &Tail{path: path, opt: opt, wake: make(chan struct{}, 1)}
+	if opt.Resume != nil {
+		return t, t.resume(opt.Resume)
+	}
+	chain, err := listChain(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if !opt.Old {
+		for _, m := range chain {
+			if !m.age.current {
+				t.remember(m.ident())
+			}
+		}
+	}
+	if n := len(chain); n > 0 && !opt.Old && chain[n-1].age.current {
+		return t, t.start(chain[n-1])
+	}
+	return t, nil
+}
+
+// Wake has an element when there may be something new to read.
+func (t *Tail) Wake() <-chan struct{} { return t.wake }
+
+func (t *Tail) signal() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// start goes on with the file of a chain.
+func (t *Tail) start(m *member) error {
+	f, err := m.open()
+	if err != nil {
+		return err
+	}
+	t.use(newFile(f, t.source(m.path), !m.age.current))
+	return nil
+}
+
+func (t *Tail) source(path string) *ingest.Source {
+	return &ingest.Source{Name: filepath.Base(path), Path: path, Kind: ingest.AuditLog, Size: -1}
+}
+
+// use makes o the file that is read.
+func (t *Tail) use(o *file) {
+	if t.last != nil {
+		t.last.close()
+	}
+	t.last = t.cur
+	if t.cur != nil {
+		t.remember(t.cur.ident())
+	}
+	t.cur = o
+	t.moves++
+	if !o.final {
+		o.listen(t.signal)
+	}
+}
+
+// remember notes a file that is not to be read again. One of which nothing is
+// known but the inode is not noted: inodes come back.
+func (t *Tail) remember(id Ident) {
+	if id.Len > 0 {
+		t.known = append(t.known, id)
+	}
+}
+
+// resume finds the file that the position is in.
+func (t *Tail) resume(p *Position) error {
+	if p.Path != t.path {
+		return &Misfit{Other, fmt.Sprintf("the state is of %s, not of %s", p.Path, t.path)}
+	}
+	t.known = slices.Clone(p.Known)
+	if p.File == nil || p.Offset == 0 {
+		return nil // the first file that is not known is the one
+	}
+	chain, err := listChain(t.path)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(p.Real); err == nil && p.Real != "" {
+		chain = append([]*member{{path: p.Real, info: info}}, chain...)
+	}
+	for _, m := range chain {
+		if !p.File.is(m.info, m.first()) {
+			continue
+		}
+		f, err := m.open()
+		if err != nil {
+			return err
+		}
+		info, err := f.Stat()
+		if err == nil && info.Size() < p.Offset {
+			err = &Misfit{Cut, fmt.Sprintf("%s: has %d bytes, the state has read %d of it", m.path, info.Size(), p.Offset)}
+		}
+		if err != nil {
+			f.Close()
+			return err
+		}
+		o := newFile(f, t.source(m.path), !m.age.current)
+		o.offset, o.number = p.Offset, p.Line
+		if o.head, err = readHead(f, int(min(headSize, p.Offset))); err != nil {
+			f.Close()
+			return err
+		}
+		t.use(o)
+		return nil
+	}
+	return &Misfit{Old, fmt.Sprintf("%s: the file that the state ends in is gone, and what was written to it since", t.path)}
+}
+
+// Read gives lines that are new. eof says that there were no more when it was
+// called; the lines are valid until the next call.
+func (t *Tail) Read() (lines []Line, eof bool, err error) {
+	t.lines = t.lines[:0]
+	if t.last != nil {
+		t.last.close()
+		t.last = nil
+	}
+	if t.cur == nil {
+		if moved, err := t.next(); err != nil || !moved {
+			return nil, true, err
+		}
+	}
+	for {
+		if t.lines, err = t.cur.read(t.lines); errors.Is(err, errTruncated) {
+			if err = t.truncated(); err != nil {
+				return nil, true, err
+			}
+			continue
+		}
+		if err != nil || len(t.lines) > 0 {
+			return t.lines, false, err
+		}
+		moved, err := t.next()
+		if err != nil || !moved {
+			return t.lines, len(t.lines) == 0, err
+		}
+		if len(t.lines) > 0 {
+			return t.lines, false, nil
+		}
+	}
+}
+
+// next goes on to the next file of the chain, if the current one is no longer
+// the one that the path names and the next one holds something. What was
+// written to the current one until then is given first.
+func (t *Tail) next() (bool, error) {
+	if t.cur != nil && !t.cur.final && t.isCurrent() {
+		return false, nil
+	}
+	chain, err := listChain(t.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	m := t.after(chain)
+	if m == nil {
+		return false, nil
+	}
+	if t.cur != nil {
+		if t.lines, err = t.cur.read(t.lines); err != nil || len(t.lines) > 0 {
+			return len(t.lines) > 0, ignore(err, errTruncated)
+		}
+		if t.lines, err = t.cur.rest(t.lines); err != nil {
+			return false, ignore(err, errTruncated)
+		}
+	}
+	if err := t.start(m); err != nil {
+		return len(t.lines) > 0, ignore(err, errMoved, fs.ErrNotExist)
+	}
+	t.prune(chain)
+	return true, nil
+}
+
+func ignore(err error, those ...error) error {
+	for _, e := range those {
+		if errors.Is(err, e) {
+			return nil
+		}
+	}
+	return err
+}
+
+// isCurrent reports whether the path still names the current file.
+func (t *Tail) isCurrent() bool {
+	named, err := os.Stat(t.path)
+	if err != nil {
+		return false
+	}
+	info, err := t.cur.f.Stat()
+	return err == nil && os.SameFile(named, info)
+}
+
+// after finds the file to go on with: the first after all that are known that
+// holds something. nil: there is none yet.
+func (t *Tail) after(chain []*member) *member {
+	known := t.known
+	if t.cur != nil {
+		known = append(slices.Clone(known), t.cur.ident())
+	}
+	from := 0
+	for i, m := range chain {
+		if m.info.Size() == 0 {
+			continue
+		}
+		if slices.ContainsFunc(known, func(id Ident) bool { return id.is(m.info, m.first()) }) {
+			from = i + 1
+		}
+	}
+	for _, m := range chain[from:] {
+		if m.info.Size() > 0 {
+			return m
+		}
+	}
+	if n := len(chain); t.cur == nil && n > 0 && chain[n-1].age.current {
+		return chain[n-1]
+	}
+	return nil
+}
+
+// prune forgets the files that are no longer there.
+func (t *Tail) prune(chain []*member) {
+	t.known = slices.DeleteFunc(t.known, func(id Ident) bool {
+		return !slices.ContainsFunc(chain, func(m *member) bool { return id.is(m.info, m.first()) })
+	})
+}
+
+// truncated goes on after the current file was emptied under our hands: with
+// the copy that was made of it before, where there is one, then with it again.
+func (t *Tail) truncated() error {
+	old := t.cur
+	chain, err := listChain(t.path)
+	if err != nil {
+		return err
+	}
+	id := Ident{Len: len(old.head), Head: hashOf(old.head)}
+	for _, m := range chain {
+		if len(old.head) == 0 || m.age.current || !id.is(m.info, m.first()) {
+			continue
+		}
+		f, err := m.open()
+		if err != nil {
+			continue
+		}
+		if info, err := f.Stat(); err != nil || info.Size() < old.offset {
+			f.Close()
+			continue
+		}
+		o := newFile(f, old.src, true)
+		o.offset, o.number, o.head = old.offset, old.number, old.head
+		t.cur = o
+		t.moves++
+		old.close()
+		return nil
+	}
+	t.opt.Warn(fmt.Sprintf("%s: was truncated, and no copy of it was found: what was written to it after byte %d is lost", t.path, old.offset))
+	o := newFile(old.f, t.source(t.path), false)
+	o.watch = old.watch
+	t.cur = o
+	t.moves++
+	return nil
+}
+
+// Moves counts the changes from one file to another.
+func (t *Tail) Moves() int { return t.moves }
+
+// Position is the place of the first byte that Read did not give yet.
+func (t *Tail) Position() Position {
+	p := Position{Path: t.path, Known: slices.Clone(t.known)}
+	if t.cur != nil {
+		id := t.cur.ident()
+		p.File, p.Offset, p.Line = &id, t.cur.offset, t.cur.number
+		if !t.cur.final {
+			if real, err := filepath.EvalSymlinks(t.path); err == nil && real != t.path {
+				p.Real = real
+			}
+		}
+	}
+	return p
+}
+
+// Behind is how many bytes of the current file were not given yet.
+func (t *Tail) Behind() int64 {
+	if t.cur == nil {
+		return 0
+	}
+	info, err := t.cur.f.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size() - t.cur.offset
+}
+
+// Deleted reports whether the current file has no name any more: what is left
+// of it is ours alone to read.
+func (t *Tail) Deleted() bool {
+	if t.cur == nil {
+		return false
+	}
+	info, err := t.cur.f.Stat()
+	return err == nil && linksOf(info) == 0 && !t.cur.final
+}
+
+// Close ends following.
+func (t *Tail) Close() {
+	for _, o := range []*file{t.last, t.cur} {
+		if o != nil {
+			o.close()
+		}
+	}
+	t.last, t.cur = nil, nil
+}
