@@ -1,83 +1,68 @@
 package tracker
 
 import (
-	"auditreplay/pkg/schema"
+	"maps"
+	"slices"
 	"strings"
+
+	"auditreplay/pkg/schema"
 
 	"github.com/metal-toolbox/auditevent"
 )
 
+const (
+	reasonNoLogin   = "no login"
+	reasonShared    = "shared session"
+	reasonAmbiguous = "ambiguous"
+)
+
 // bind gives the session to the login.
 func (t *SessionTracker) bind(s *session, l *login, v verdict) {
-	s.login, l.session, s.decided = l, s, true
+	s.login, l.session, s.Decided = l, s, true
 	f := t.loginFace(l)
-	f.sess.ID, f.sess.Evidence = s.id, v.evidence
+	f.sess.ID, f.sess.Evidence = s.ID, v.evidence
 	s.face = f
 	t.unwait(l)
 }
 
 // unwait takes a login off the list of those that wait for a session.
 func (t *SessionTracker) unwait(l *login) {
-	ls := t.waiting[l.pid]
-	for i := range ls {
-		if ls[i] == l {
-			ls = append(ls[:i:i], ls[i+1:]...)
-			break
-		}
-	}
+	ls := slices.DeleteFunc(t.waiting[l.PID], func(o *login) bool { return o == l })
 	if len(ls) == 0 {
-		delete(t.waiting, l.pid)
+		delete(t.waiting, l.PID)
 	} else {
-		t.waiting[l.pid] = ls
+		t.waiting[l.PID] = ls
 	}
 }
 
 // loginFace is what the events of a login show.
 func (t *SessionTracker) loginFace(l *login) *face {
-	f := &face{login: l, sess: schema.Session{Boot: t.opt.Boot, Login: l.id, Attribution: schema.BySSHD}}
+	f := &face{login: l, sess: schema.Session{Boot: t.opt.Boot, Login: l.ID, Attribution: schema.BySSHD}}
 	if l.own != nil {
-		f.source, f.subjects = l.own.Source, l.own.Subjects
-		f.cred, _ = l.own.Metadata.Extra["credential"].(*schema.Credential)
-		if f.subjects == nil {
-			f.subjects = map[string]string{}
-		}
-		if _, ok := f.subjects["userID"]; !ok {
-			f.subjects = copyMap(f.subjects)
-			f.subjects["userID"] = l.credID
-		}
+		f.source, f.subjects, f.target, f.cred = l.own.source, l.own.subjects, l.own.target, l.own.cred
 		return f
 	}
-	f.source = sourceOf(l.addr, l.port)
-	f.subjects = map[string]string{"loggedAs": l.account, "userID": l.credID, "pid": itoa(l.pid)}
-	if l.account == "" {
-		delete(f.subjects, "loggedAs")
-	}
-	if l.pid == 0 {
-		delete(f.subjects, "pid")
+	f.source = sourceOf(l.Addr, l.Port)
+	f.subjects = map[string]string{"userID": l.CredID}
+	setIf(f.subjects, "loggedAs", l.Account)
+	if l.PID != 0 {
+		f.subjects["pid"] = itoa(l.PID)
 	}
 	f.cred = t.credentialOf(l.detail)
 	return f
 }
 
-func copyMap(m map[string]string) map[string]string {
-	out := make(map[string]string, len(m)+1)
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
-}
-
 // decideNone leaves the session without a name, and says why.
 func (t *SessionTracker) decideNone(s *session, reason string) {
-	s.decided = true
+	s.Decided = true
 	s.face = t.noneFace(s, reason)
 }
 
 func (t *SessionTracker) noneFace(s *session, reason string) *face {
 	f := &face{source: unknownSource, subjects: noSubjects,
-		sess: schema.Session{ID: s.id, Boot: t.opt.Boot, Attribution: schema.None, Reason: reason}}
-	if s.addr != "" && !strings.HasPrefix(reason, "conflict") {
-		f.source = sourceOf(s.addr, s.port)
+		sess: schema.Session{ID: s.ID, Boot: t.opt.Boot, Attribution: schema.None, Reason: reason}}
+	if s.Addr != "" && !isConflict(reason) && reason != reasonShared {
+		f.source = sourceOf(s.Addr, s.Port)
 	}
 	ssh, known := s.ssh()
 	f.sess.NotSSH = known && !ssh
@@ -86,31 +71,31 @@ func (t *SessionTracker) noneFace(s *session, reason string) *face {
 
 // decideLocal marks a session that no sshd opened.
 func (t *SessionTracker) decideLocal(s *session) {
-	s.decided = true
-	s.face = &face{source: auditevent.EventSource{Type: "local", Value: s.exe}, subjects: t.auditSubjects(s),
-		sess: schema.Session{ID: s.id, Boot: t.opt.Boot, Attribution: schema.Local, NotSSH: true}}
+	s.Decided = true
+	s.face = &face{source: auditevent.EventSource{Type: "local", Value: s.Exe}, subjects: t.auditSubjects(s),
+		sess: schema.Session{ID: s.ID, Boot: t.opt.Boot, Attribution: schema.Local, NotSSH: true}}
 }
 
 // decideAudit gives a session of sshd the identity that the audit log holds.
 func (t *SessionTracker) decideAudit(s *session) {
-	s.decided = true
-	f := &face{source: sourceOf(s.addr, s.port), subjects: t.auditSubjects(s),
-		sess: schema.Session{ID: s.id, Boot: t.opt.Boot, Attribution: schema.ByAudit}}
-	if s.keyPrint != "" || s.keyID != "" {
-		f.cred = &schema.Credential{Method: s.method, Fingerprint: s.keyPrint, Serial: s.keySer}
-		f.cred.KeyID, f.cred.KeyIDHex = textAndHex([]byte(s.keyID))
-		if t.opt.Names != nil && s.keyPrint != "" {
-			f.cred.Names = t.opt.Names(s.keyPrint, false)
+	s.Decided = true
+	f := &face{source: sourceOf(s.Addr, s.Port), subjects: t.auditSubjects(s),
+		sess: schema.Session{ID: s.ID, Boot: t.opt.Boot, Attribution: schema.ByAudit}}
+	if s.KeyPrint != "" || s.KeyID != "" {
+		f.cred = &schema.Credential{Method: s.Method, Fingerprint: s.KeyPrint, Serial: s.KeySer}
+		f.cred.KeyID, f.cred.KeyIDHex = textAndHex([]byte(s.KeyID))
+		if t.opt.Names != nil && s.KeyPrint != "" {
+			f.cred.Names = t.opt.Names(s.KeyPrint, false)
 		}
-		if s.keyID != "" {
-			f.subjects["userID"] = s.keyID
+		if s.KeyID != "" {
+			f.subjects["userID"] = s.KeyID
 		}
 	}
 	for _, c := range []struct {
 		what  string
 		known bool
-	}{{"boot", true}, {"account", s.acct != ""}, {"address", s.addr != ""}, {"port", s.port != ""},
-		{"fingerprint", s.keyPrint != ""}, {"terminal", s.terminal != "" && s.terminal != "ssh"}} {
+	}{{"boot", true}, {"account", s.Acct != ""}, {"address", s.Addr != ""}, {"port", s.Port != ""},
+		{"fingerprint", s.KeyPrint != ""}, {"terminal", s.Terminal != "" && s.Terminal != "ssh"}} {
 		if c.known {
 			f.sess.Evidence = append(f.sess.Evidence, c.what)
 		}
@@ -120,12 +105,33 @@ func (t *SessionTracker) decideAudit(s *session) {
 
 func (t *SessionTracker) auditSubjects(s *session) map[string]string {
 	m := make(map[string]string, 3)
-	setIf(m, "loggedAs", s.acct)
+	setIf(m, "loggedAs", s.Acct)
 	m["userID"] = "unknown"
-	if s.leader != 0 {
-		m["pid"] = itoa(s.leader)
+	if s.Leader != 0 {
+		m["pid"] = itoa(s.Leader)
 	}
 	return m
+}
+
+// decideAlone decides a session that no login opened, by the audit log alone.
+func (t *SessionTracker) decideAlone(s *session) {
+	ssh, known := s.ssh()
+	switch {
+	case len(s.Disputed) > 0 && (!known || ssh):
+		t.decideNone(s, "conflict: "+s.Disputed[0])
+	case known && !ssh:
+		t.decideLocal(s)
+	case known && (s.Acct != "" || s.Addr != ""):
+		t.decideAudit(s)
+	default:
+		t.decideNone(s, reasonNoLogin)
+	}
+}
+
+// revoke takes the name off a session whose later records contradict it.
+func (t *SessionTracker) revoke(s *session, why string) {
+	s.Revoked = true
+	t.decideNone(s, why)
 }
 
 // conflicted reports whether sshd's log contradicts itself about the login.
@@ -140,21 +146,37 @@ func (l *login) conflictText() string {
 	return string(b)
 }
 
-// reject notes why the login did not get a session it could have opened.
-func (l *login) reject(s *session, why string) {
-	l.rejected = append(l.rejected, rejection{s, why})
+// reject notes why a login and a session that could belong together do not.
+func reject(s *session, l *login, why string) {
+	r := rejection{s, l, why}
+	if len(s.rejected) < maxRejected && !slices.Contains(s.rejected, r) {
+		s.rejected = append(s.rejected, r)
+	}
+	if len(l.rejected) < maxRejected && !slices.Contains(l.rejected, r) {
+		l.rejected = append(l.rejected, r)
+	}
 }
 
-// sameCredential reports whether it makes no difference which of two logins it
-// was: same account, address and credential.
-func (l *login) sameCredential(o *login) bool {
-	return l.id == o.id
-}
+// maxRejected bounds what is remembered of the partners that did not fit.
+const maxRejected = 8
 
 // key orders logins that nothing else tells apart.
 func (l *login) key() string {
 	if l.detail != nil {
-		return l.id + l.detail.Pos.String()
+		return l.ID + l.detail.Pos.String()
 	}
-	return l.id
+	return l.ID
 }
+
+// sameCredential reports whether it makes no difference which of two logins it
+// was.
+func (l *login) sameCredential(o *login) bool {
+	if l.detail != nil || o.detail != nil || l.own == nil || o.own == nil {
+		return l.ID == o.ID
+	}
+	return l.ID == o.ID && l.CredID == o.CredID && l.At.Equal(o.At) && l.Account == o.Account && l.Addr == o.Addr &&
+		l.Port == o.Port && maps.Equal(l.own.subjects, o.own.subjects)
+}
+
+// isConflict reports whether a reason is a contradiction.
+func isConflict(reason string) bool { return strings.HasPrefix(reason, "conflict") }

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,9 +14,10 @@ import (
 
 // AuditdEvent takes one audit event. Events with Session "" or "unset" are no
 // session's and are not written. What is written is owned by the writer until
-// it returns, and reused afterwards.
+// it returns, and reused afterwards. A call that returns an error has not
+// written its event; events that earlier calls left to wait go on waiting.
 func (t *SessionTracker) AuditdEvent(event *aucoalesce.Event) error {
-	if event.Session == "" || event.Session == "unset" {
+	if unset(event.Session) {
 		return nil
 	}
 	if event.Type == auparse.AUDIT_LOGIN {
@@ -28,7 +30,12 @@ func (t *SessionTracker) AuditdEvent(event *aucoalesce.Event) error {
 	defer t.mu.Unlock()
 	ev := &t.fromAPI
 	auditd.FromCoalesced(event, ev)
-	return t.event(ev)
+	return t.stuck(t.event(ev))
+}
+
+// unset reports whether a session id says that there is none.
+func unset(ses string) bool {
+	return ses == "" || ses == "unset" || ses == "4294967295" || ses == "-1"
 }
 
 // Event takes one audit event with all that its records say. Events of no
@@ -36,233 +43,141 @@ func (t *SessionTracker) AuditdEvent(event *aucoalesce.Event) error {
 func (t *SessionTracker) Event(ev *auditd.Event) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.event(ev)
+	return t.stuck(t.event(ev))
 }
 
 func (t *SessionTracker) event(ev *auditd.Event) error {
-	if err := t.sticky; err != nil {
-		t.sticky = nil
-		return err
+	at := time.UnixMilli(ev.Millis).UTC()
+	if at.After(t.now) {
+		t.now = at
 	}
 	ses := ev.Ses
 	if ses == "" {
 		ses = t.procs.sessionOf(ev)
 	}
 	owner := t.procs.see(ev, ses)
-	if ses == "" || ses == "unset" {
+	if unset(ses) {
 		return t.eventOfNone(ev, ses, owner)
 	}
-	at := time.UnixMilli(ev.Millis).UTC()
 	s := t.at(ses, at)
-	if ev.Type == auparse.AUDIT_LOGIN && ev.Result != "fail" && (s == nil || !s.opensWith(ev.PID, at)) {
-		if s != nil {
+	if ev.Type == auparse.AUDIT_LOGIN && ev.Result != "fail" && ev.Ses != "" {
+		if s != nil && !s.takes(ev, at) {
 			if err := t.closeSession(s); err != nil {
 				return err
 			}
+			s = nil
 		}
-		s = t.open(ses)
+		if s == nil {
+			s = t.open(ses)
+		}
+		s.Begun = true
 	}
 	if s == nil {
 		s = t.open(ses)
 	}
-	if s.first.IsZero() {
-		s.first = at
+	if s.First.IsZero() {
+		s.First = at
 	}
-	if s.decided || s.known {
+	if s.Known || s.Decided {
 		return t.auditEventWithSession(ev, s)
 	}
 	return t.auditEventWithoutSession(ev, s)
 }
 
+// takes reports whether the event of a LOGIN record is of a session that is
+// known already. A second LOGIN is always of a new one, unless it is a copy.
+func (s *session) takes(ev *auditd.Event, at time.Time) bool {
+	if s.Begun && ev.Serial == 0 {
+		return false
+	}
+	return s.opensWith(ev.PID, at, ev.Serial)
+}
+
 // auditEventWithSession writes an event of a session whose owner is decided,
 // or holds it until that is so.
 func (t *SessionTracker) auditEventWithSession(ev *auditd.Event, s *session) error {
-	t.observe(ev, s)
-	if !s.decided {
-		s.held = append(s.held, t.compose(ev, new(output)))
+	if !t.resolved {
+		t.observe(ev, s)
+		if s.Decided {
+			t.recheck(s)
+		} else if err := t.tryJoin(s); err != nil {
+			return err
+		}
+	}
+	if !s.Decided {
+		s.held = append(s.held, t.compose(ev, new(output)).keep())
 		return nil
 	}
-	f := s.face
-	if len(s.nested) > 0 {
-		f = t.procs.faceOf(t, ev, s)
+	if err := t.flush(s); err != nil {
+		return err
 	}
+	f := t.faceOf(ev, s)
 	if err := t.writeLoginOf(f); err != nil {
 		return err
 	}
-	o := t.compose(ev, &t.out)
-	return t.write(o, f)
+	return t.write(t.compose(ev, &t.out), f)
 }
 
-// auditEventWithoutSession takes the first event of a session: it joins the
-// session to a login that waits for it, or opens it as one that waits.
+// auditEventWithoutSession takes the first event of a session: it opens it.
+// Where there is nothing to wait for, it is decided by what the audit log says.
 func (t *SessionTracker) auditEventWithoutSession(ev *auditd.Event, s *session) error {
-	s.known = true
-	t.observe(ev, s)
+	s.Known = true
 	if t.resolved {
 		t.decideAlone(s)
-	} else if err := t.tryJoin(s); err != nil {
-		return err
 	}
 	return t.auditEventWithSession(ev, s)
 }
 
-// observe takes over what an event says of its session where no first pass
-// has done so.
-func (t *SessionTracker) observe(ev *auditd.Event, s *session) {
-	if t.resolved {
-		return
+// faceOf says what an event shows of its session: what the session itself
+// does, unless others logged in inside of it or the event is not its.
+func (t *SessionTracker) faceOf(ev *auditd.Event, s *session) *face {
+	if l := s.login; l != nil && !s.Revoked && before(ev, s, l) {
+		return t.noneFace(s, "conflict: an event before the session began")
 	}
-	at := time.UnixMilli(ev.Millis).UTC()
-	if ev.Type == auparse.AUDIT_LOGIN && ev.Result != "fail" && s.leader == 0 {
-		s.leader, s.opened = ev.PID, at
-		t.byLeader[s.leader] = append(t.byLeader[s.leader], s)
+	if len(s.nested) > 0 {
+		return t.procs.faceOf(t, ev, s)
 	}
-	if ev.AUID != "" && ev.AUID != "unset" {
-		s.auid = ev.AUID
-	}
-	if ev.PID == s.leader && (ev.Type == auparse.AUDIT_USER_END || ev.Type == auparse.AUDIT_CRED_DISP) && ev.Op != "login" {
-		s.closed = at
-	}
+	return s.face
 }
 
-// tryJoin joins a session to the best of the logins that wait for it.
-func (t *SessionTracker) tryJoin(s *session) error {
-	if s.decided || s.ended || s.leader == 0 {
-		return nil
+// before reports whether an event cannot be of the session that a login
+// opened, because it is older, by the clock and, where that tells, by its
+// serial too.
+func before(ev *auditd.Event, s *session, l *login) bool {
+	if s.ByLogin {
+		return ev.Millis < s.Opened.UnixMilli()-eventSlack.Milliseconds() && ev.Serial < s.Serial
 	}
-	var best *login
-	var bestVerdict verdict
-	for _, l := range t.waiting[s.leader] {
-		if v := t.judge(s, l); v.proof && !l.conflicted() && (best == nil || v.apart < bestVerdict.apart) {
-			best, bestVerdict = l, v
-		}
-	}
-	if best == nil {
-		return nil
-	}
-	t.bind(s, best, bestVerdict)
-	return t.flush(s)
+	return !l.At.IsZero() && ev.Millis < l.At.Add(-loginBefore).UnixMilli()
 }
 
-// joinWaiting joins a login that has just come to the session that waits for
-// it, if there is one.
-func (t *SessionTracker) joinWaiting(l *login) error {
-	var best *session
-	var bestVerdict verdict
-	for _, s := range t.byLeader[l.pid] {
-		if s.decided || s.ended {
-			continue
-		}
-		if v := t.judge(s, l); v.proof && !l.conflicted() && (best == nil || v.apart <= bestVerdict.apart) {
-			best, bestVerdict = s, v
-		}
-	}
-	if best == nil {
-		return nil
-	}
-	t.bind(best, l, bestVerdict)
-	return t.flush(best)
+// eventSlack is how far an event's time may lie before its session's LOGIN:
+// syscalls are stamped when they begin.
+const eventSlack = 5 * time.Second
+
+// keep makes what o borrowed from an event its own.
+func (o *output) keep() *output {
+	o.ev.Keys, o.ev.Contradictions = slices.Clone(o.ev.Keys), slices.Clone(o.ev.Contradictions)
+	return o
 }
 
-// flush writes the events that a session held.
+// flush writes the events that a session holds though it is decided. Where the
+// writer fails, those that it did not take are kept.
 func (t *SessionTracker) flush(s *session) error {
-	if len(s.held) > 0 {
-		if err := t.writeLoginOf(s.face); err != nil {
-			return err
-		}
+	if len(s.held) == 0 {
+		return nil
+	}
+	if err := t.writeLoginOf(s.face); err != nil {
+		return err
 	}
 	for len(s.held) > 0 {
-		o := s.held[0]
-		s.held[0] = nil
-		s.held = s.held[1:]
-		if err := t.write(o, s.face); err != nil {
+		if err := t.write(s.held[0], s.face); err != nil {
 			return err
 		}
+		s.held[0] = nil
+		s.held = s.held[1:]
 	}
 	s.held = nil
 	return nil
-}
-
-// closeSession ends a session that a new one of the same id follows.
-func (t *SessionTracker) closeSession(s *session) error {
-	s.ended = true
-	if s.decided {
-		return nil
-	}
-	if !t.opt.KeepUnjoined {
-		s.held = nil
-		t.forget(s)
-		return nil
-	}
-	t.decideAlone(s)
-	return t.flush(s)
-}
-
-// forget takes a session out of the tracker.
-func (t *SessionTracker) forget(s *session) {
-	ls := t.byLeader[s.leader]
-	for i := range ls {
-		if ls[i] == s {
-			t.byLeader[s.leader] = append(ls[:i:i], ls[i+1:]...)
-			break
-		}
-	}
-	if len(t.byLeader[s.leader]) == 0 {
-		delete(t.byLeader, s.leader)
-	}
-	if t.sessions[s.id] == s {
-		if s.older != nil {
-			t.sessions[s.id] = s.older
-		} else {
-			delete(t.sessions, s.id)
-		}
-		return
-	}
-	for n := t.sessions[s.id]; n != nil; n = n.older {
-		if n.older == s {
-			n.older = s.older
-		}
-	}
-}
-
-// DeleteUsersWithoutLoginsBefore closes the sessions that were opened before
-// that time and never found a login. With Options.KeepUnjoined their events
-// are written without a name, and so will be those that follow; a failed
-// write is returned by the next call that can return it. The plain tracker
-// forgets them.
-func (t *SessionTracker) DeleteUsersWithoutLoginsBefore(before time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, s := range t.sessionList() {
-		start := s.opened
-		if start.IsZero() {
-			start = s.first
-		}
-		if s.decided || s.ended || !start.Before(before) {
-			continue
-		}
-		if err := t.closeSession(s); err != nil && t.sticky == nil {
-			t.sticky = err
-		}
-	}
-}
-
-// DeleteRemoteUserLoginsBefore forgets the logins before that time which no
-// session claimed.
-func (t *SessionTracker) DeleteRemoteUserLoginsBefore(before time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	kept := t.logins[:0]
-	for _, l := range t.logins {
-		if l.session == nil && !l.shares && !l.at.IsZero() && l.at.Before(before) {
-			t.unwait(l)
-			delete(t.byDetail, l.detail)
-			continue
-		}
-		kept = append(kept, l)
-	}
-	clear(t.logins[len(kept):])
-	t.logins = kept
 }
 
 // WriteLogin writes the UserLogin of an accepted or failed login, once.
@@ -272,7 +187,7 @@ func (t *SessionTracker) WriteLogin(d *sshd.Login) error {
 	if !d.Accepted {
 		return t.writeUserLogin(t.newLogin(d))
 	}
-	if l := t.byDetail[d]; l != nil && !l.written {
+	if l := t.byDetail[d]; l != nil && !l.Written {
 		return t.writeUserLogin(l)
 	}
 	return nil

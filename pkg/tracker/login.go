@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"maps"
 	"net/netip"
 	"strings"
 	"time"
@@ -34,31 +35,59 @@ func (r RemoteUserLogin) Validate() error {
 }
 
 // login is an accepted login and what its log says of the session it opened.
-// Zero values claim nothing.
 type login struct {
-	pid     int
-	at      time.Time // of the Accepted line, on the audit log's clock
-	account string
-	addr    string
-	port    string
-
-	detail *sshd.Login            // of the rich path
-	own    *auditevent.AuditEvent // of RemoteLogin: the login's event
-	credID string
-	id     string // the UserLogin's auditId
-
-	lifeStart, lifeEnd time.Time // bounds of this life of the PID in sshd's log, where known
+	loginClaims
+	detail *sshd.Login // of the rich path
+	own    *face       // of RemoteLogin: what its own event shows
 
 	session  *session // that it opened
-	shares   bool     // it runs in a session that another login opened
-	written  bool     // its UserLogin was written
 	rejected []rejection
 }
 
-// rejection is a session that a login could have opened but for one reason.
+// loginClaims is what a login's log says. Zero values claim nothing. It is
+// saved as it is.
+type loginClaims struct {
+	ID      string        // the UserLogin's auditId
+	PID     int           `json:",omitempty"`
+	At      time.Time     // of the Accepted line, on the audit log's clock
+	Ahead   time.Duration `json:",omitempty"` // that sshd's log was set back for it
+	Seen    time.Time     // the tracker's "now" when the login came
+	Account string        `json:",omitempty"`
+	Addr    string        `json:",omitempty"`
+	Port    string        `json:",omitempty"`
+	CredID  string        // whose credential it was
+	LifeEnd time.Time     // when this life of the PID was over, by sshd's log; zero where unknown
+	Shares  bool          `json:",omitempty"` // it runs in a session that another login opened
+	Written bool          `json:",omitempty"` // its UserLogin was written
+}
+
+// rejection is why a login and a session that could have been joined were not.
 type rejection struct {
 	session *session
+	login   *login
 	why     string
+}
+
+// ownLogin copies what RemoteLogin was given: the caller keeps the original.
+func (t *SessionTracker) ownLogin(r RemoteUserLogin) *login {
+	e := r.Source
+	f := &face{source: e.Source, subjects: make(map[string]string, len(e.Subjects)+1), target: maps.Clone(e.Target)}
+	f.source.Extra = maps.Clone(e.Source.Extra)
+	maps.Copy(f.subjects, e.Subjects)
+	if _, ok := f.subjects["userID"]; !ok {
+		f.subjects["userID"] = r.CredUserID
+	}
+	if c, ok := e.Metadata.Extra["credential"].(*schema.Credential); ok && c != nil {
+		copied := *c
+		f.cred = &copied
+	}
+	l := &login{own: f, loginClaims: loginClaims{PID: r.PID, CredID: r.CredUserID, ID: e.Metadata.AuditID, At: e.LoggedAt,
+		Account: e.Subjects["loggedAs"], Seen: t.now, Written: true}}
+	if e.Source.Type == "IP" {
+		l.Addr = e.Source.Value
+		l.Port, _ = e.Source.Extra["port"].(string)
+	}
+	return l
 }
 
 // sourceOf is where a login came from.

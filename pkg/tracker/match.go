@@ -1,13 +1,15 @@
 package tracker
 
 import (
+	"slices"
 	"strings"
 	"time"
+
+	"auditreplay/pkg/ingest"
 )
 
 // LOGIN stands within this of its Accepted line, or their equal PIDs prove
-// nothing: PIDs come back, on a busy host within 37 s. The journal's source
-// times have LOGIN from 0.07 s before to 2.5 s after; a syslog file's lines
+// nothing: PIDs come back, on a busy host within 37 s. A syslog file's lines
 // carry the time of reception, up to 12 s late; a slow PAM stack once took
 // 46 s.
 const (
@@ -17,6 +19,33 @@ const (
 
 // closeSlack is how late sshd's log may be about a session's end.
 const closeSlack = 15 * time.Second
+
+// preciseSlack is how far LOGIN may stand before the journal's source time of
+// its Accepted line: both are stamped by one kernel (0.07 s was seen).
+const preciseSlack = 2 * time.Second
+
+// tight is how near LOGIN and Accepted have to be for no other process to have
+// got the pid in between: sshd lives through it all.
+const tight = 3 * time.Second
+
+// window is where LOGIN may stand, relative to its Accepted line.
+type window struct{ before, after time.Duration }
+
+// windowOf is where the LOGIN of a login may stand: by what is known of its
+// log's clock, and by where the other logins' stand.
+func (t *SessionTracker) windowOf(l *login) window {
+	w := window{loginBefore, loginAfter}
+	if d := l.detail; d != nil && l.Ahead == 0 && d.Pos.Source != nil && !d.Time.Equal(d.Received) {
+		switch d.Pos.Source.Kind {
+		case ingest.JournalExport, ingest.JournalJSON, ingest.JournalBinary, ingest.JournalText:
+			w.before = preciseSlack
+		}
+	}
+	if u := t.usual; u != nil {
+		w.before, w.after = min(w.before, u.before), min(w.after, u.after)
+	}
+	return w
+}
 
 // verdict is what is to be said for and against one login having opened one
 // session.
@@ -30,22 +59,44 @@ type verdict struct {
 
 // judge weighs a login and a session of one boot. Every rule is one that needs
 // no other login or session; what is the best of several is decided elsewhere.
+//
+// The journal's word for a session (its _AUDIT_SESSION) is proof if nothing
+// speaks against it. An equal pid is proof only of a session that sshd opened,
+// at the time of the login: a pid comes back. Where no record names the
+// program, time and account have to agree closely.
 func (t *SessionTracker) judge(s *session, l *login) verdict {
 	v := verdict{evidence: []string{"boot"}}
 	pid := v.weighPID(s, l)
-	inTime := v.weighTime(s, l)
+	when := v.weighTime(t, s, l)
 	v.weighAccount(t, s, l)
 	v.weighAddress(s, l)
 	keyed := v.weighKey(s, l)
-	ses := v.weighSession(s, l)
+	v.strong = v.weighSession(s, l)
 	child := v.weighChild(s, l)
 	v.weighTerminal(s, l)
-	v.strong = ses
-	v.proof = v.against == "" && (ses || inTime && (pid || child || keyed))
+	if len(s.Disputed) > 0 && v.against == "" {
+		v.against = s.Disputed[0]
+	}
+	ssh, known := s.ssh()
+	if known && !ssh && v.against == "" {
+		v.against = "program " + s.Exe + " != sshd"
+	}
+	sure := ssh || l.detail == nil || v.apart <= tight && v.agrees("account")
+	switch {
+	case v.against != "" || when == never:
+	case v.strong:
+		v.proof = true
+	case when == agrees:
+		v.proof = pid && sure || child || keyed
+	default: // no claim about time: the plain tracker's zero LoggedAt
+		v.proof = pid && l.detail == nil
+	}
 	return v
 }
 
 func (v *verdict) agree(what string) { v.evidence = append(v.evidence, what) }
+
+func (v *verdict) agrees(what string) bool { return slices.Contains(v.evidence, what) }
 
 func (v *verdict) contradict(what, session, login string) {
 	if v.against == "" {
@@ -55,81 +106,112 @@ func (v *verdict) contradict(what, session, login string) {
 
 func (v *verdict) weighPID(s *session, l *login) bool {
 	switch {
-	case s.leader == 0 || l.pid == 0:
+	case s.Leader == 0 || l.PID == 0:
 		return false
-	case s.leader != l.pid:
-		v.contradict("pid", itoa(s.leader), itoa(l.pid))
+	case s.Leader != l.PID:
+		v.contradict("pid", itoa(s.Leader), itoa(l.PID))
 		return false
 	}
 	v.agree("pid")
 	return true
 }
 
+// timing is what the times of a session and a login say of each other.
+type timing uint8
+
+const (
+	silent timing = iota // one of them is not known
+	agrees
+	never
+)
+
 // weighTime reports whether the login stands where the session's opener must.
-func (v *verdict) weighTime(s *session, l *login) bool {
-	if l.at.IsZero() || s.first.IsZero() && s.opened.IsZero() {
-		return true // no claim
+func (v *verdict) weighTime(t *SessionTracker, s *session, l *login) timing {
+	if l.At.IsZero() || s.First.IsZero() && s.Opened.IsZero() && s.After.IsZero() && s.Before.IsZero() {
+		return silent
 	}
-	if !s.opened.IsZero() {
-		dt := s.opened.Sub(l.at)
-		v.apart = dt.Abs()
-		if dt < -loginBefore || dt > loginAfter || l.anotherLife(s.opened) {
-			return false
-		}
-		v.agree("time")
-		return true
+	w := t.windowOf(l)
+	if !s.Closed.IsZero() && l.At.Sub(s.Closed) > min(w.before, closeSlack) {
+		return never // the session was over
 	}
-	// Its start is not in the evidence: the leader's end must lie in this life.
-	if s.closed.IsZero() {
-		return false
+	if s.Opened.IsZero() {
+		return v.weighEnd(s, l, w)
 	}
-	v.apart = s.closed.Sub(l.at).Abs()
-	if l.at.After(s.closed.Add(closeSlack)) || l.anotherLife(s.closed) {
-		return false
-	}
-	if d := l.detail; d != nil && d.End != nil && d.End.Time.Add(closeSlack).Before(s.closed) {
-		return false
+	dt := s.Opened.Sub(l.At)
+	v.apart = dt.Abs()
+	if dt < -w.before || dt > w.after || l.over(s.Opened) {
+		return never
 	}
 	v.agree("time")
-	return true
+	return agrees
 }
 
-// anotherLife reports whether the pid had another owner at that time, by
-// sshd's own log. The bounds are sshd's and may be late, never early.
-func (l *login) anotherLife(at time.Time) bool {
-	return !l.lifeEnd.IsZero() && at.After(l.lifeEnd)
+// weighEnd weighs a session whose start is not in the evidence: it must not
+// have been there before the login, and both must have ended together.
+func (v *verdict) weighEnd(s *session, l *login, w window) timing {
+	if !s.After.IsZero() && s.After.Sub(l.At) > w.after || !s.Before.IsZero() && l.At.Sub(s.Before) > w.before ||
+		!s.First.IsZero() && l.At.Sub(s.First) > w.before {
+		return never
+	}
+	if s.Closed.IsZero() {
+		return silent
+	}
+	if l.over(s.Closed.Add(-closeSlack)) {
+		return never
+	}
+	d := l.detail
+	if d == nil || d.End == nil {
+		return silent
+	}
+	end := d.End.Time.Add(-l.Ahead)
+	v.apart = end.Sub(s.Closed).Abs()
+	if v.apart > closeSlack {
+		return never
+	}
+	v.agree("time")
+	return agrees
+}
+
+// over reports whether, by sshd's own log, the login had ended by that time:
+// its end was logged, or its pid was heard of with somebody else. What the log
+// says of an end may be late, never early.
+func (l *login) over(at time.Time) bool {
+	if !l.LifeEnd.IsZero() && at.After(l.LifeEnd) {
+		return true
+	}
+	return l.detail != nil && l.detail.End != nil && at.After(l.detail.End.Time.Add(closeSlack-l.Ahead))
 }
 
 func (v *verdict) weighAccount(t *SessionTracker, s *session, l *login) {
-	if l.account == "" {
+	if l.Account == "" {
 		return
 	}
-	name := s.acct
+	name := s.Acct
 	if name == "" {
-		name = s.name
+		name = s.Name
 	}
-	if name == "" && s.auid != "" {
-		name = t.accounts[s.auid]
+	if name == "" && s.AUID != "" {
+		name = t.accounts[s.AUID]
 	}
 	switch {
 	case name == "":
-	case name == l.account:
+	case name == l.Account:
 		v.agree("account")
 	default:
-		v.contradict("account", name, l.account)
+		v.contradict("account", name, l.Account)
 	}
 }
 
 func (v *verdict) weighAddress(s *session, l *login) {
-	if l.addr == "" || s.addr == "" {
+	if l.Addr == "" || s.Addr == "" {
 		return
 	}
-	same, known := sameAddress(s.addr, l.addr)
+	same, known := sameAddress(s.Addr, l.Addr)
 	switch {
 	case same:
 		v.agree("address")
 	case known:
-		v.contradict("address", s.addr, l.addr)
+		v.contradict("address", s.Addr, l.Addr)
 	}
 }
 
@@ -137,22 +219,22 @@ func (v *verdict) weighAddress(s *session, l *login) {
 // port, and the fingerprint of the key.
 func (v *verdict) weighKey(s *session, l *login) bool {
 	port := false
-	if s.port != "" && l.port != "" {
-		if s.port == l.port {
+	if s.Port != "" && l.Port != "" {
+		if s.Port == l.Port {
 			v.agree("port")
 			port = true
 		} else {
-			v.contradict("port", s.port, l.port)
+			v.contradict("port", s.Port, l.Port)
 		}
 	}
-	if d := l.detail; d != nil && s.keyPrint != "" && d.Fingerprint != "" && samePrintKind(s.keyPrint, d.Fingerprint) {
-		if s.keyPrint == d.Fingerprint {
+	if d := l.detail; d != nil && s.KeyPrint != "" && d.Fingerprint != "" && samePrintKind(s.KeyPrint, d.Fingerprint) {
+		if s.KeyPrint == d.Fingerprint {
 			v.agree("fingerprint")
 		} else if !strings.Contains(d.Method, ",") {
-			v.contradict("fingerprint", s.keyPrint, d.Fingerprint)
+			v.contradict("fingerprint", s.KeyPrint, d.Fingerprint)
 		}
 	}
-	same, _ := sameAddress(s.addr, l.addr)
+	same, _ := sameAddress(s.Addr, l.Addr)
 	return port && same
 }
 
@@ -162,17 +244,20 @@ func samePrintKind(a, b string) bool {
 	return x == y
 }
 
+// weighSession takes the journal's word. journald may have kept what it read
+// of an earlier owner of the pid, so that its login uid is held against the
+// session's too.
 func (v *verdict) weighSession(s *session, l *login) bool {
 	d := l.detail
-	if d == nil || d.AuditSes == "" || d.SesConflict || l.shares {
+	if d == nil || d.AuditSes == "" || d.SesConflict || l.Shares {
 		return false
 	}
-	if d.AuditSes != s.id {
-		v.contradict("session", s.id, d.AuditSes)
+	if d.AuditSes != s.ID {
+		v.contradict("session", s.ID, d.AuditSes)
 		return false
 	}
-	if d.AuditUID != "" && s.auid != "" && d.AuditUID != s.auid {
-		v.contradict("auid", s.auid, d.AuditUID)
+	if d.AuditUID != "" && s.AUID != "" && d.AuditUID != s.AUID {
+		v.contradict("auid", s.AUID, d.AuditUID)
 	}
 	v.agree("session")
 	return true
@@ -180,24 +265,19 @@ func (v *verdict) weighSession(s *session, l *login) bool {
 
 func (v *verdict) weighChild(s *session, l *login) bool {
 	d := l.detail
-	if d == nil || d.ChildPID == 0 {
+	if d == nil || d.ChildPID == 0 || !slices.Contains(s.Children, d.ChildPID) {
 		return false
 	}
-	for _, pid := range s.children {
-		if pid == d.ChildPID {
-			v.agree("child")
-			return true
-		}
-	}
-	return false
+	v.agree("child")
+	return true
 }
 
 func (v *verdict) weighTerminal(s *session, l *login) {
-	if l.detail == nil || s.terminal == "" {
+	if l.detail == nil || s.Terminal == "" {
 		return
 	}
 	for _, started := range l.detail.Sessions {
-		if started.TTY != "" && strings.TrimPrefix(s.terminal, "/dev/") == started.TTY {
+		if started.TTY != "" && strings.TrimPrefix(s.Terminal, "/dev/") == started.TTY {
 			v.agree("terminal")
 			return
 		}

@@ -179,6 +179,9 @@ func (t *SessionTracker) write(o *output, f *face) error {
 		o.event.Metadata.AuditID = "unset"
 	}
 	o.event.Source, o.event.Subjects = f.source, f.subjects
+	if t.target == nil && f.target != nil {
+		o.event.Target = f.target
+	}
 	o.extra.Session, o.extra.Credential = &f.sess, f.cred
 	o.extra.Attach(&o.event)
 	if err := t.w.Write(&o.event); err != nil {
@@ -190,7 +193,7 @@ func (t *SessionTracker) write(o *output, f *face) error {
 // writeLoginOf writes the UserLogin that a face stands for, if it has not
 // been written yet.
 func (t *SessionTracker) writeLoginOf(f *face) error {
-	if l := f.login; l != nil && !l.written {
+	if l := f.login; l != nil && !l.Written {
 		return t.writeUserLogin(l)
 	}
 	return nil
@@ -198,11 +201,11 @@ func (t *SessionTracker) writeLoginOf(f *face) error {
 
 // writeUserLogin writes the UserLogin of a login of sshd's log.
 func (t *SessionTracker) writeUserLogin(l *login) error {
-	l.written = true
+	l.Written = true
 	d := l.detail
 	var o output
 	o.sshdEvent(t, l, schema.TypeLogin, d.Time, d.Pos)
-	o.event.Metadata.AuditID = l.id
+	o.event.Metadata.AuditID = l.ID
 	o.event.Outcome = schema.Failed
 	if d.Accepted {
 		o.event.Outcome = schema.Succeeded
@@ -223,7 +226,7 @@ func (t *SessionTracker) WriteLogout(d *sshd.Login, at time.Time, pos ingest.Pos
 	if l == nil {
 		return nil
 	}
-	if !l.written {
+	if !l.Written {
 		if err := t.writeUserLogin(l); err != nil {
 			return err
 		}
@@ -232,7 +235,7 @@ func (t *SessionTracker) WriteLogout(d *sshd.Login, at time.Time, pos ingest.Pos
 	o.sshdEvent(t, l, schema.TypeLogout, at, pos)
 	o.event.Metadata.AuditID = LoginID(t.opt.Host, t.opt.Boot, d.PID, "end of "+d.Text, d.N)
 	o.event.Outcome = schema.Succeeded
-	o.sess.Login = l.id
+	o.sess.Login = l.ID
 	o.event.Data = rawJSON(struct {
 		Ended string `json:"ended"`
 	}{ended})
@@ -248,7 +251,7 @@ func (o *output) sshdEvent(t *SessionTracker, l *login, typ string, at time.Time
 	o.ev = schema.Event{Pos: pos.String()}
 	o.sess = schema.Session{Boot: t.opt.Boot}
 	if l.session != nil {
-		o.sess.ID = l.session.id
+		o.sess.ID = l.session.ID
 	}
 	o.extra = schema.Extra{Event: &o.ev, Session: &o.sess, Credential: f.cred}
 	o.event = auditevent.AuditEvent{Type: typ, LoggedAt: at.UTC(), Source: f.source, Subjects: f.subjects,

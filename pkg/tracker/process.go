@@ -12,9 +12,9 @@ import (
 
 // process is what the last event of a pid said of it.
 type process struct {
-	ppid  int
-	ses   string
-	comm  string
+	PPID  int    `json:",omitempty"`
+	Ses   string `json:",omitempty"`
+	Comm  string `json:",omitempty"`
 	owner *login // of a login without an audit session
 }
 
@@ -32,13 +32,13 @@ type processes struct {
 const maxProcesses = 1 << 16
 
 // sessionOf finds the session of an event whose records state none, through
-// an earlier event of the same process.
+// an earlier event of the same process: same pid and same parent.
 func (p *processes) sessionOf(ev *auditd.Event) string {
 	known, ok := p.table[ev.PID]
-	if !ok || ev.PID == 0 || ev.PPID != 0 && ev.PPID != known.ppid {
+	if !ok || ev.PID == 0 || ev.PPID == 0 || ev.PPID != known.PPID {
 		return ""
 	}
-	return known.ses
+	return known.Ses
 }
 
 // see takes over what an event says of its process and gives the login it
@@ -52,12 +52,12 @@ func (p *processes) see(ev *auditd.Event, ses string) *login {
 		p.table = make(map[int]process)
 	}
 	was, ok := p.table[ev.PID]
-	now := process{ppid: ev.PPID, ses: ses, comm: was.comm}
+	now := process{PPID: ev.PPID, Ses: ses, Comm: was.Comm}
 	if ev.PPID == 0 { // a user record: it has no ppid
-		now.ppid = was.ppid
+		now.PPID = was.PPID
 	}
 	if len(p.owners) > 0 {
-		now.comm = string(ev.Comm)
+		now.Comm = string(ev.Comm)
 		now.owner = p.ownerOf(ev, was, ok)
 	}
 	if len(p.table) >= maxProcesses && !ok {
@@ -67,68 +67,100 @@ func (p *processes) see(ev *auditd.Event, ses string) *login {
 	return now.owner
 }
 
-// ownerOf finds the login without a session that a process descends from.
+// ownerOf finds the login without a session that a process descends from. The
+// login's own pid has to be an sshd's still: pids come back.
 func (p *processes) ownerOf(ev *auditd.Event, was process, known bool) *login {
 	at := time.UnixMilli(ev.Millis)
+	exe := string(ev.Exe)
 	for _, pid := range [...]int{ev.PID, ev.PPID} {
 		for _, l := range p.owners[pid] {
-			if !at.Before(l.at) && !l.anotherLife(at) && !l.overBy(at) {
-				return l
+			if at.Before(l.At) || l.over(at) || pid == ev.PID && exe != "" && !isSSHD(exe) {
+				continue
 			}
+			if parent, ok := p.table[pid]; pid == ev.PPID && ok && parent.Comm != "" && !isSSHD(parent.Comm) {
+				continue
+			}
+			return l
 		}
 	}
-	same := known && (ev.PPID == 0 || ev.PPID == was.ppid || ev.PPID == 1 && was.comm == string(ev.Comm))
+	if len(p.owners[ev.PID]) > 0 {
+		return nil // the pid came back
+	}
+	same := known && (ev.PPID == 0 || ev.PPID == was.PPID || ev.PPID == 1 && was.Comm == string(ev.Comm))
 	if same {
 		return was.owner
 	}
 	return p.table[ev.PPID].owner
 }
 
-// overBy reports whether the login's connection had ended by then.
-func (l *login) overBy(at time.Time) bool {
-	return l.detail != nil && l.detail.End != nil && at.After(l.detail.End.Time.Add(closeSlack))
+// findOwners lists the logins that no audit session was opened for: sshd
+// without PAM, a container without loginuid. Their events have no ses; the
+// processes below their sshd are theirs. Where any sshd of this boot opened
+// sessions, a login without one has lost its records instead: its pid may be
+// anybody's.
+func (t *SessionTracker) findOwners(all []*session) {
+	for _, s := range all {
+		if ssh, known := s.ssh(); s.login != nil || known && ssh {
+			return
+		}
+	}
+	for _, l := range t.logins {
+		if l.session != nil || l.Shares || l.PID == 0 || l.conflicted() || t.leaderOf(l) != nil {
+			continue
+		}
+		if t.procs.owners == nil {
+			t.procs.owners = make(map[int][]*login)
+		}
+		t.procs.owners[l.PID] = append(t.procs.owners[l.PID], l)
+	}
 }
 
 // maxAncestors bounds the walk up a process's ancestors.
 const maxAncestors = 64
 
 // faceOf finds whose an event of a shared session is: the nearest ancestor
-// that is the leader or one of the nested sshds says it. Before the first
-// nested login all events are the leader's.
+// that is the leader or one of the nested sshds says it, as long as these had
+// their pids. Before the first nested login all events are the leader's.
 func (p *processes) faceOf(t *SessionTracker, ev *auditd.Event, s *session) *face {
 	at := time.UnixMilli(ev.Millis)
 	shared := false
 	for _, n := range s.nested {
-		shared = shared || !at.Before(n.since)
+		shared = shared || !at.Before(n.Since.Add(-disorder))
 	}
-	if !shared {
+	if !shared || s.login == nil {
+		if shared {
+			return t.noneFace(s, reasonShared)
+		}
 		return s.face
 	}
 	pid, ppid := ev.PID, ev.PPID
 	for range maxAncestors {
 		for _, n := range s.nested {
-			if n.pid == pid && !at.Before(n.since) {
+			if n.PID == pid && !at.Before(n.Since) && (n.Until.IsZero() || !at.After(n.Until)) {
 				return t.nestedFace(s, n)
 			}
 		}
-		if pid == s.leader && pid != 0 {
+		if pid == s.Leader && pid != 0 {
+			if !s.Closed.IsZero() && at.After(s.Closed) {
+				break
+			}
 			return s.face
 		}
 		if ppid == 0 {
-			ppid = p.table[pid].ppid
+			ppid = p.table[pid].PPID
 		}
 		parent, ok := p.table[ppid]
-		if ppid <= 1 || ppid != s.leader && !nestedPID(s, ppid) && (!ok || parent.ses != s.id) {
+		if ppid <= 1 || ppid != s.Leader && !nestedPID(s, ppid) && (!ok || parent.Ses != s.ID) {
 			break
 		}
-		pid, ppid = ppid, parent.ppid
+		pid, ppid = ppid, parent.PPID
 	}
 	return t.noneFace(s, reasonShared)
 }
 
 func nestedPID(s *session, pid int) bool {
 	for _, n := range s.nested {
-		if n.pid == pid {
+		if n.PID == pid {
 			return true
 		}
 	}
@@ -142,7 +174,7 @@ func (t *SessionTracker) nestedFace(s *session, n *nested) *face {
 			n.face = t.noneFace(s, reasonShared)
 		} else {
 			n.face = t.loginFace(n.login)
-			n.face.sess.ID = s.id
+			n.face.sess.ID = s.ID
 			n.face.sess.Evidence = []string{"boot", "pid"}
 		}
 	}
@@ -170,11 +202,11 @@ func (t *SessionTracker) eventOfNone(ev *auditd.Event, ses string, owner *login)
 
 // ownerFace is what the events of a login without an audit session show.
 func (t *SessionTracker) ownerFace(l *login) *face {
-	f := t.ownerFaces[l]
+	f := t.owners[l]
 	if f == nil {
 		f = t.loginFace(l)
 		f.sess.Evidence = []string{"boot", "pid"}
-		t.ownerFaces[l] = f
+		t.owners[l] = f
 	}
 	return f
 }
@@ -205,3 +237,8 @@ func fragment(ev *auditd.Event) bool {
 	}
 	return found
 }
+
+// NeedsProcesses reports whether, once Resolve has decided, events of no
+// session say something about a login's processes. It does not change then,
+// and may be asked while other calls run.
+func (t *SessionTracker) NeedsProcesses() bool { return len(t.procs.owners) > 0 }

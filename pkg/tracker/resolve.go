@@ -24,31 +24,20 @@ func (t *SessionTracker) Resolve() {
 	defer t.mu.Unlock()
 	t.learnAccounts()
 	t.openNamedSessions()
-	t.findNested()
 	all := t.sessionList()
+	for _, s := range all {
+		t.bracket(s)
+	}
+	t.findNested()
+	t.usual = t.usualWindow()
 	t.joinPairs(t.pairs(all))
 	for _, s := range all {
-		if !s.decided {
+		if !s.Decided {
 			t.decideAlone(s)
 		}
 	}
-	t.findOwners()
+	t.findOwners(all)
 	t.resolved = true
-}
-
-// findOwners lists the logins that no audit session was opened for: sshd
-// without PAM, a container without loginuid. Their events have no ses; the
-// processes below their sshd are theirs.
-func (t *SessionTracker) findOwners() {
-	for _, l := range t.logins {
-		if l.session != nil || l.shares || l.pid == 0 || l.conflicted() || t.leaderOf(l) != nil {
-			continue
-		}
-		if t.procs.owners == nil {
-			t.procs.owners = make(map[int][]*login)
-		}
-		t.procs.owners[l.pid] = append(t.procs.owners[l.pid], l)
-	}
 }
 
 // learnAccounts maps login uids to account names by what the log says of
@@ -56,17 +45,17 @@ func (t *SessionTracker) findOwners() {
 func (t *SessionTracker) learnAccounts() {
 	disputed := make(map[string]bool)
 	for _, s := range t.sessionList() {
-		name := s.name
+		name := s.Name
 		if name == "" {
-			name = s.acct
+			name = s.Acct
 		}
-		if s.auid == "" || name == "" || len(s.disputed) > 0 {
+		if s.AUID == "" || name == "" || len(s.Disputed) > 0 {
 			continue
 		}
-		if old, ok := t.accounts[s.auid]; ok && old != name {
-			disputed[s.auid] = true
+		if old, ok := t.accounts[s.AUID]; ok && old != name {
+			disputed[s.AUID] = true
 		}
-		t.accounts[s.auid] = name
+		t.accounts[s.AUID] = name
 	}
 	for uid := range disputed {
 		delete(t.accounts, uid)
@@ -86,33 +75,39 @@ func (t *SessionTracker) openNamedSessions() {
 	}
 }
 
-// findNested finds the logins that ran inside a session which another pid
-// opened: sshd's own records say so, or the journal names the session.
-func (t *SessionTracker) findNested() {
-	byPID := make(map[int][]*nested)
-	for _, s := range t.sessionList() {
-		for _, n := range s.nested {
-			byPID[n.pid] = append(byPID[n.pid], n)
-		}
-	}
+// usualPairs is how many logins must agree on where LOGIN stands for that to
+// be the usual, and usualSpread how far apart they may be.
+const (
+	usualPairs  = 5
+	usualSpread = 15 * time.Second
+)
+
+// usualWindow finds where LOGIN stands relative to its Accepted line on this
+// boot. Where most logins agree within seconds, one that is half a minute off
+// is another owner of the same pid, whose own line or record is lost.
+func (t *SessionTracker) usualWindow() *window {
+	var apart []time.Duration
 	for _, l := range t.logins {
-		for _, n := range byPID[l.pid] {
-			if n.login == nil && within(n.since, l.at) {
-				n.login, l.shares = l, true
+		for _, s := range t.byLeader[l.PID] {
+			if s.ByLogin && !l.At.IsZero() && within(s.Opened, l.At) {
+				apart = append(apart, s.Opened.Sub(l.At))
 			}
-		}
-		d := l.detail
-		if l.shares || d == nil || d.AuditSes == "" || d.SesConflict || l.pid == 0 || t.leaderOf(l) != nil {
-			continue
-		}
-		for s := t.sessions[d.AuditSes]; s != nil; s = s.older {
-			if s.leader == 0 || s.leader == l.pid || !l.at.After(s.opened.Add(loginAfter)) || !s.closed.IsZero() && !l.at.Before(s.closed) {
-				continue
-			}
-			n := s.nest(l.pid, l.at)
-			n.login, l.shares = l, true
 		}
 	}
+	slices.Sort(apart)
+	from, to := 0, 0
+	for i, j := 0, 0; i < len(apart); i++ {
+		for j < len(apart) && apart[j]-apart[i] <= usualSpread {
+			j++
+		}
+		if j-i > to-from {
+			from, to = i, j
+		}
+	}
+	if n := to - from; n < usualPairs || n < 3*(len(apart)-n) {
+		return nil
+	}
+	return &window{max(0, -apart[from]) + usualSpread, max(0, apart[to-1]) + usualSpread}
 }
 
 func within(since, at time.Time) bool {
@@ -120,89 +115,129 @@ func within(since, at time.Time) bool {
 	return dt >= -loginBefore && dt <= loginAfter
 }
 
-// leaderOf finds a session that the login's own pid opened at its time.
-func (t *SessionTracker) leaderOf(l *login) *session {
-	for _, s := range t.byLeader[l.pid] {
-		if !s.opened.IsZero() && within(s.opened, l.at) {
-			return s
+// index finds the logins that share something with a session.
+type index struct {
+	byPID, byChild map[int][]*login
+	bySes          map[string][]*login
+	noPID          []*login // in the order of time
+}
+
+func (t *SessionTracker) index() *index {
+	x := &index{byPID: make(map[int][]*login), byChild: make(map[int][]*login), bySes: make(map[string][]*login)}
+	for _, l := range t.logins {
+		if l.Shares {
+			continue
+		}
+		if l.PID == 0 {
+			x.noPID = append(x.noPID, l)
+		} else {
+			x.byPID[l.PID] = append(x.byPID[l.PID], l)
+		}
+		if d := l.detail; d != nil && d.AuditSes != "" {
+			x.bySes[d.AuditSes] = append(x.bySes[d.AuditSes], l)
+		}
+		if d := l.detail; d != nil && d.ChildPID != 0 {
+			x.byChild[d.ChildPID] = append(x.byChild[d.ChildPID], l)
 		}
 	}
-	return nil
+	slices.SortStableFunc(x.noPID, func(a, b *login) int { return a.At.Compare(b.At) })
+	return x
+}
+
+// without gives the logins without a pid that stand near a time.
+func (x *index) without(at time.Time) []*login {
+	if at.IsZero() {
+		return nil
+	}
+	from, _ := slices.BinarySearchFunc(x.noPID, at.Add(-loginAfter), func(l *login, at time.Time) int { return l.At.Compare(at) })
+	to := from
+	for to < len(x.noPID) && !x.noPID[to].At.After(at.Add(loginBefore)) {
+		to++
+	}
+	return x.noPID[from:to]
 }
 
 // pairs judges every session against the logins that share a pid with it or
 // are named by it, and those that have no pid at all.
 func (t *SessionTracker) pairs(all []*session) []pair {
-	byPID := make(map[int][]*login)
-	bySes := make(map[string][]*login)
-	byChild := make(map[int][]*login)
-	var withoutPID []*login
-	for _, l := range t.logins {
-		if l.shares {
-			continue
-		}
-		if l.pid == 0 {
-			withoutPID = append(withoutPID, l)
-		}
-		byPID[l.pid] = append(byPID[l.pid], l)
-		if d := l.detail; d != nil {
-			if d.AuditSes != "" {
-				bySes[d.AuditSes] = append(bySes[d.AuditSes], l)
-			}
-			if d.ChildPID != 0 {
-				byChild[d.ChildPID] = append(byChild[d.ChildPID], l)
-			}
-		}
-	}
+	x := t.index()
 	var out []pair
 	for _, s := range all {
 		if ssh, known := s.ssh(); known && !ssh {
 			continue
 		}
-		seen := make(map[*login]bool)
+		first := len(out)
 		try := func(ls []*login) {
 			for _, l := range ls {
-				if !seen[l] {
-					seen[l] = true
+				if !slices.ContainsFunc(out[first:], func(p pair) bool { return p.l == l }) {
 					out = append(out, pair{s, l, t.judge(s, l)})
 				}
 			}
 		}
-		if s.leader != 0 {
-			try(byPID[s.leader])
+		if s.Leader != 0 {
+			try(near(x.byPID[s.Leader], s))
 		}
-		try(bySes[s.id])
-		for _, pid := range s.children {
-			try(byChild[pid])
+		try(x.bySes[s.ID])
+		for _, pid := range s.Children {
+			try(near(x.byChild[pid], s))
 		}
-		try(withoutPID)
+		try(x.without(s.Opened))
+		if s.Leader == 0 {
+			contest(out[first:])
+		}
 	}
 	return out
+}
+
+// near leaves out the logins that are far from a session whose start is known.
+func near(ls []*login, s *session) []*login {
+	if s.Opened.IsZero() || len(ls) < 8 {
+		return ls
+	}
+	return slices.DeleteFunc(slices.Clone(ls), func(l *login) bool { return !l.At.IsZero() && !within(s.Opened, l.At) })
+}
+
+// contest looks at the logins that the journal names for one session whose
+// leader is not known: only one of several can have opened it.
+func contest(ps []pair) {
+	n := 0
+	for i := range ps {
+		if ps[i].v.strong && ps[i].v.against == "" {
+			n++
+		}
+	}
+	for i := range ps {
+		if p := &ps[i]; n > 1 && p.v.strong && p.v.against == "" {
+			p.v.against, p.v.proof = "several logins of session "+p.s.ID, false
+		}
+	}
 }
 
 // joinPairs joins the best proven pairs, each session and login once: those
 // that the journal names before those by pid, the nearer in time before the
 // farther. Two equally good partners with different credentials are none.
 func (t *SessionTracker) joinPairs(pairs []pair) {
-	proven := slices.Clone(pairs)
-	proven = slices.DeleteFunc(proven, func(p pair) bool { return !p.v.proof || p.l.conflicted() })
+	proven := slices.DeleteFunc(slices.Clone(pairs), func(p pair) bool { return !p.v.proof || p.l.conflicted() })
 	slices.SortStableFunc(proven, func(a, b pair) int {
 		return cmp.Or(
 			-cmp.Compare(rank(a.v), rank(b.v)),
 			cmp.Compare(a.v.apart, b.v.apart),
-			a.s.opened.Compare(b.s.opened),
-			a.l.at.Compare(b.l.at),
-			cmp.Compare(a.s.id, b.s.id),
+			a.s.Opened.Compare(b.s.Opened),
+			a.l.At.Compare(b.l.At),
+			cmp.Compare(a.s.ID, b.s.ID),
 			cmp.Compare(a.l.key(), b.l.key()))
 	})
 	for i, p := range proven {
-		if p.s.decided || p.l.session != nil {
+		if p.s.Decided || p.l.session != nil {
+			if p.s.login != p.l {
+				reject(p.s, p.l, "another pair is nearer")
+			}
 			continue
 		}
 		if rival := equalRival(p, proven[i+1:]); rival != nil {
-			t.decideNone(p.s, "ambiguous")
-			p.l.reject(p.s, "ambiguous")
-			rival.l.reject(p.s, "ambiguous")
+			t.decideNone(p.s, reasonAmbiguous)
+			reject(p.s, p.l, reasonAmbiguous)
+			reject(p.s, rival.l, reasonAmbiguous)
 			continue
 		}
 		t.bind(p.s, p.l, p.v)
@@ -220,14 +255,14 @@ func rank(v verdict) int {
 }
 
 // equalRival finds another free login that fits p's session as well as p's
-// does, or another free session that fits its login as well.
+// does, or another free session that fits its login as well. rest is sorted.
 func equalRival(p pair, rest []pair) *pair {
 	for i := range rest {
 		r := &rest[i]
-		if rank(r.v) != rank(p.v) {
+		if rank(r.v) != rank(p.v) || r.v.apart-p.v.apart >= tieMargin {
 			break
 		}
-		if r.s.decided || r.l.session != nil || r.v.apart-p.v.apart >= tieMargin {
+		if r.s.Decided || r.l.session != nil {
 			continue
 		}
 		if r.s == p.s && r.l != p.l && !r.l.sameCredential(p.l) || r.l == p.l && r.s != p.s {
@@ -237,86 +272,30 @@ func equalRival(p pair, rest []pair) *pair {
 	return nil
 }
 
-// joinWithoutPID joins logins whose lines carry no pid by account, address and
-// time, where only one session and one login fit each other.
-func (t *SessionTracker) joinWithoutPID(pairs []pair) {
-	fits := func(p pair) bool {
-		ssh, known := p.s.ssh()
-		return p.l.pid == 0 && p.v.against == "" && known && ssh && !p.s.decided && p.l.session == nil &&
-			hasAll(p.v.evidence, "time", "account", "address") && !p.s.opened.IsZero() && !p.l.conflicted()
-	}
-	sessions, logins := make(map[*session][]pair), make(map[*login]int)
-	var order []*session
-	for _, p := range pairs {
-		if fits(p) {
-			if len(sessions[p.s]) == 0 {
-				order = append(order, p.s)
-			}
-			sessions[p.s] = append(sessions[p.s], p)
-			logins[p.l]++
-		}
-	}
-	for _, s := range order {
-		ps := sessions[s]
-		if len(ps) == 1 && logins[ps[0].l] == 1 {
-			t.bind(s, ps[0].l, ps[0].v)
-			continue
-		}
-		t.decideNone(s, "ambiguous")
-		for _, p := range ps {
-			p.l.reject(s, "ambiguous")
-		}
-	}
-}
-
 // reportConflicts decides against the sessions that a free login would have
 // opened by pid and time, had not something contradicted it.
 func (t *SessionTracker) reportConflicts(pairs []pair) {
 	for _, p := range pairs {
-		if p.s.decided || p.l.session != nil || p.s.opened.IsZero() {
+		if p.l.session != nil && p.l.session == p.s {
 			continue
 		}
-		samePID := p.l.pid != 0 && p.l.pid == p.s.leader && within(p.s.opened, p.l.at) && !p.l.anotherLife(p.s.opened)
-		switch {
-		case samePID && p.l.conflicted():
-			t.decideNone(p.s, "conflict: "+p.l.conflictText())
-		case samePID && p.v.against != "" && !p.l.at.IsZero():
-			t.decideNone(p.s, "conflict: "+p.v.against)
-			p.l.reject(p.s, p.v.against)
-		case p.v.against != "":
-			p.l.reject(p.s, p.v.against)
+		samePID := p.l.PID != 0 && p.l.PID == p.s.Leader && p.v.agrees("time") && !p.s.Opened.IsZero()
+		why := p.v.against
+		if why == "" && p.l.conflicted() {
+			why = p.l.conflictText()
+		}
+		if why == "" {
+			why = "the times do not agree"
+		}
+		free := !p.s.Decided && p.l.session == nil
+		if free && (samePID || p.v.strong) && (p.l.conflicted() || p.v.against != "") {
+			t.decideNone(p.s, "conflict: "+why)
+		}
+		if samePID || p.v.strong || p.v.agrees("pid") {
+			reject(p.s, p.l, why)
 		}
 	}
 }
-
-func hasAll(have []string, want ...string) bool {
-	for _, w := range want {
-		if !slices.Contains(have, w) {
-			return false
-		}
-	}
-	return true
-}
-
-// decideAlone decides a session that no login opened, by the audit log alone.
-func (t *SessionTracker) decideAlone(s *session) {
-	ssh, known := s.ssh()
-	switch {
-	case len(s.disputed) > 0 && (!known || ssh):
-		t.decideNone(s, "conflict: "+s.disputed[0])
-	case known && !ssh:
-		t.decideLocal(s)
-	case known && (s.acct != "" || s.addr != ""):
-		t.decideAudit(s)
-	default:
-		t.decideNone(s, reasonNoLogin)
-	}
-}
-
-const (
-	reasonNoLogin = "no login"
-	reasonShared  = "shared session"
-)
 
 // sessionList gives the sessions, older ones of an id first, in an order that
 // depends on nothing but the evidence.
@@ -328,7 +307,7 @@ func (t *SessionTracker) sessionList() []*session {
 		}
 	}
 	slices.SortFunc(out, func(a, b *session) int {
-		return cmp.Or(a.first.Compare(b.first), a.opened.Compare(b.opened), cmp.Compare(a.id, b.id), cmp.Compare(a.leader, b.leader))
+		return cmp.Or(a.First.Compare(b.First), a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Leader, b.Leader))
 	})
 	return out
 }

@@ -1,65 +1,90 @@
 package tracker
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
-	"auditreplay/pkg/ingest/auditd"
+	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/schema"
 
-	"github.com/elastic/go-libaudit/v2/auparse"
 	"github.com/metal-toolbox/auditevent"
 )
 
 // session is one audit session: what the audit log claims of it and, once
 // that is decided, whose it is.
 type session struct {
-	id    string
-	older *session // an earlier session of this boot that had the same id
+	claims
+	older  *session // an earlier session of this boot that had the same id
+	nested []*nested
+	cited  []Citation
 
-	leader int       // pid of the process that opened it, 0 where unknown
-	opened time.Time // its LOGIN (or first USER_START); zero where not seen
-	closed time.Time // USER_END or CRED_DISP of the leader; zero where not seen
-	first  time.Time // first fact or event seen
-	auid   string
-	name   string // of auid: the log's own claim
+	login    *login
+	face     *face     // what its events show, once it is decided
+	held     []*output // events that wait for the decision, or for the writer
+	rejected []rejection
+}
+
+// claims is what the audit log says of a session. It is saved as it is.
+type claims struct {
+	ID      string
+	Leader  int       `json:",omitempty"` // pid of the process that opened it, 0 where unknown
+	ByLogin bool      `json:",omitempty"` // its LOGIN was seen: Opened is that record's time
+	Serial  uint32    `json:",omitempty"` // of the LOGIN
+	Opened  time.Time // its LOGIN (or its USER_START); zero where not seen
+	Closed  time.Time // USER_END or CRED_DISP of the leader; zero where not seen
+	First   time.Time // first fact or event seen
+	// Session ids rise strictly within a boot. A session whose LOGIN is lost
+	// was opened after those with lower ids and before those with higher ones.
+	After  time.Time
+	Before time.Time
+	AUID   string `json:",omitempty"`
+	Name   string `json:",omitempty"` // of AUID: the log's own claim
 
 	// Claims of the program that opened it.
-	exe      string // "/usr/sbin/sshd", "/usr/sbin/cron"; "" where unknown
-	acct     string
-	addr     string
-	port     string
-	terminal string
-	children []int // pids of sshd's later CRED_ACQ: the user child
-	keyPrint string
-	keyID    string
-	keySer   string
-	method   string
-	disputed []string // claims that differ from one record to the next
+	Exe      string   `json:",omitempty"` // "/usr/sbin/sshd", "/usr/sbin/cron"; "" where unknown
+	Acct     string   `json:",omitempty"`
+	Addr     string   `json:",omitempty"`
+	Port     string   `json:",omitempty"`
+	Terminal string   `json:",omitempty"`
+	Children []int    `json:",omitempty"` // pids of sshd's later CRED_ACQ: the user child
+	KeyPrint string   `json:",omitempty"`
+	KeyID    string   `json:",omitempty"`
+	KeySer   string   `json:",omitempty"`
+	Method   string   `json:",omitempty"`
+	Disputed []string `json:",omitempty"` // claims that differ from one record to the next
 
-	nested []*nested // sshds that ran in it and accepted logins of their own
-
-	known   bool // an event of it was seen
-	decided bool
-	login   *login
-	face    *face
-	held    []*output // events that wait for the decision
-	ended   bool      // closed or deleted: no later login binds to it
+	Known   bool `json:",omitempty"` // an event of it was seen
+	Begun   bool `json:",omitempty"` // the event of its LOGIN was
+	Decided bool `json:",omitempty"`
+	Ended   bool `json:",omitempty"` // closed or deleted: no later login binds to it
+	Revoked bool `json:",omitempty"` // joined, and contradicted by what came later
 }
 
 // nested is a login inside a session that another login opened.
 type nested struct {
-	pid   int
-	since time.Time
-	login *login // nil where its line is not in the evidence
+	PID   int
+	Since time.Time
+	Until time.Time // its end, zero where not seen: the pid may be another's after it
+	login *login    // nil where its line is not in the evidence
 	face  *face
 }
+
+// Citation names a record that says something of a session.
+type Citation struct {
+	What string     // its type: "LOGIN", "USER_START", ...
+	Pos  ingest.Pos // where it stands
+}
+
+// maxCited bounds what a session cites: the first records of each kind.
+const maxCited = 8
 
 // face is what an event of the session shows of it. It is built once and
 // shared by the session's events; nobody writes to it.
 type face struct {
 	source   auditevent.EventSource
 	subjects map[string]string
+	target   map[string]string
 	sess     schema.Session
 	cred     *schema.Credential
 	login    *login
@@ -70,153 +95,100 @@ var noSubjects = map[string]string{}
 // isSSHD reports whether exe is a server of OpenSSH: sshd, sshd-session,
 // sshd-auth, wherever the distribution put it.
 func isSSHD(exe string) bool {
-	base := exe[strings.LastIndexByte(exe, '/')+1:]
+	base := baseName(exe)
 	return base == "sshd" || strings.HasPrefix(base, "sshd-")
+}
+
+func baseName(exe string) string {
+	return strings.TrimSuffix(exe[strings.LastIndexByte(exe, '/')+1:], " (deleted)")
+}
+
+// isSwitch reports whether a program opens PAM sessions inside a session.
+func isSwitch(exe string) bool {
+	switch baseName(exe) {
+	case "sudo", "su", "pkexec", "polkit-agent-helper-1", "doas", "runuser", "newgrp", "sg", "ksu", "screen", "tmux":
+		return true
+	}
+	return false
+}
+
+// opensSessions reports whether a program is known to open audit sessions:
+// only these are taken for a session's opener where its LOGIN is lost.
+func opensSessions(exe string) bool {
+	if isSSHD(exe) {
+		return true
+	}
+	switch base := baseName(exe); base {
+	case "cron", "crond", "fcron", "atd", "login", "systemd", "agetty", "lightdm", "sddm-helper", "xdm", "lxdm",
+		"slim", "greetd", "xrdp-sesman", "cockpit-session", "in.rlogind", "in.rshd", "vsftpd", "proftpd":
+		return true
+	default:
+		return strings.HasPrefix(base, "gdm") || strings.HasPrefix(base, "systemd-")
+	}
 }
 
 // ssh reports whether sshd opened the session; known is false where no record
 // tells.
 func (s *session) ssh() (ssh, known bool) {
 	switch {
-	case s.exe != "":
-		return isSSHD(s.exe), true
-	case s.login != nil || s.terminal == "ssh":
+	case s.Exe != "":
+		return isSSHD(s.Exe), true
+	case s.login != nil || s.Terminal == "ssh":
 		return true, true
 	}
 	return false, false
 }
 
-// claim takes what a record says where nothing was said before, and notes it
-// where it says something else.
-func (s *session) claim(what string, to *string, value string) {
-	switch {
-	case value == "" || *to == value:
-	case *to == "":
-		*to = value
-	default:
-		s.disputed = append(s.disputed, what+" "+*to+" != "+value)
-	}
+// number is the session's id as a number, 0 where it is none.
+func (s *session) number() uint64 {
+	n, _ := strconv.ParseUint(s.ID, 10, 32)
+	return n
 }
 
-// learn takes over what one record says of the session. The record's ses= is
-// the session's id.
-func (s *session) learn(f *auditd.Fact) {
-	at := time.UnixMilli(f.Millis).UTC()
-	if s.first.IsZero() || at.Before(s.first) {
-		s.first = at
+// start is when the session began, as far as the log knows.
+func (s *session) start() time.Time {
+	if !s.Opened.IsZero() {
+		return s.Opened
 	}
-	if f.AUID != auditd.UnsetID {
-		s.auid = utoa(f.AUID)
-		if f.AUIDName != "" {
-			s.name = f.AUIDName
-		}
-	}
-	switch f.Type {
-	case auparse.AUDIT_LOGIN:
-		s.leader, s.opened = f.PID, at
-	case auparse.AUDIT_SYSCALL: // of the LOGIN
-		if s.exe == "" {
-			s.exe = f.Exe
-		}
-	case auparse.AUDIT_USER_START:
-		s.learnStart(f, at)
-	case auparse.AUDIT_USER_END, auparse.AUDIT_CRED_DISP:
-		s.learnEnd(f, at)
-	case auparse.AUDIT_CRED_ACQ:
-		if isSSHD(f.Exe) && f.PID != s.leader && f.OK {
-			s.children = append(s.children, f.PID)
-		}
-		s.identify(f, f.PID == s.leader || isSSHD(f.Exe) && s.leader == 0)
-	case auparse.AUDIT_USER_LOGIN:
-		if f.OK && isSSHD(f.Exe) {
-			s.identify(f, f.PID == s.leader || s.leader == 0)
-			if f.Terminal != "" && f.Terminal != "ssh" {
-				s.terminal = f.Terminal
-			}
-		}
-	case auparse.AUDIT_CRYPTO_SESSION, auparse.AUDIT_CRYPTO_KEY_USER:
-		s.identify(f, f.PID == s.leader)
-	}
+	return s.First
 }
 
-func (s *session) learnStart(f *auditd.Fact, at time.Time) {
-	if !f.OK {
+// old reports whether the session was there well before that time.
+func (s *session) old(at time.Time) bool {
+	return !s.Before.IsZero() && at.Sub(s.Before) > closeSlack ||
+		s.ByLogin && at.Sub(s.Opened) > loginAfter
+}
+
+// cite remembers where a record stands.
+func (s *session) cite(what string, pos ingest.Pos) {
+	if pos.Source == nil || len(s.cited) >= maxCited {
 		return
 	}
-	opener := strings.HasPrefix(f.Op, "PAM:session_open")
-	if s.leader == 0 && opener && !isSwitch(f.Exe) {
-		s.leader = f.PID
-		if s.opened.IsZero() {
-			s.opened = at
+	n := 0
+	for _, c := range s.cited {
+		if c.Pos == pos {
+			return
+		}
+		if c.What == what {
+			n++
 		}
 	}
-	s.identify(f, f.PID == s.leader)
-	if opener && isSSHD(f.Exe) && s.leader != 0 && f.PID != s.leader {
-		s.nest(f.PID, at)
+	if n < 2 {
+		s.cited = append(s.cited, Citation{what, pos})
 	}
-}
-
-func (s *session) learnEnd(f *auditd.Fact, at time.Time) {
-	if s.leader == 0 && isSSHD(f.Exe) && f.Op != "login" {
-		s.leader = f.PID
-	}
-	if s.leader != 0 && f.PID == s.leader && f.Op != "login" {
-		s.closed = at
-		s.identify(f, true)
-	}
-}
-
-// identify takes the account, address and program of a record that the
-// session's leader sent.
-func (s *session) identify(f *auditd.Fact, leader bool) {
-	if !leader {
-		return
-	}
-	if f.Exe != "" {
-		if s.exe != "" && s.exe != f.Exe && isSSHD(s.exe) != isSSHD(f.Exe) {
-			s.disputed = append(s.disputed, "exe "+s.exe+" != "+f.Exe)
-		} else {
-			s.exe = f.Exe
-		}
-	}
-	s.claim("account", &s.acct, f.Acct)
-	if f.Addr != "" {
-		if same, _ := sameAddress(s.addr, f.Addr); !same {
-			s.claim("address", &s.addr, f.Addr)
-		}
-	}
-	if f.Terminal == "ssh" && s.terminal == "" {
-		s.terminal = f.Terminal
-	}
-	s.claim("port", &s.port, f.RPort)
-	s.claim("fingerprint", &s.keyPrint, f.Fingerprint)
-	s.claim("key id", &s.keyID, f.KeyID)
-	s.claim("serial", &s.keySer, f.CertSerial)
-	if s.method == "" {
-		s.method = f.Method
-	}
-}
-
-// isSwitch reports whether a program opens PAM sessions inside a session.
-func isSwitch(exe string) bool {
-	switch exe[strings.LastIndexByte(exe, '/')+1:] {
-	case "sudo", "su", "pkexec", "polkit-agent-helper-1", "doas", "runuser", "newgrp":
-		return true
-	}
-	return false
 }
 
 // nest notes an sshd in the session that is not the one which opened it.
 func (s *session) nest(pid int, at time.Time) *nested {
 	for _, n := range s.nested {
-		if n.pid == pid && at.Sub(n.since).Abs() < nestWindow {
-			if at.Before(n.since) {
-				n.since = at
+		if n.PID == pid && at.Sub(n.Since).Abs() < nestWindow {
+			if at.Before(n.Since) {
+				n.Since = at
 			}
 			return n
 		}
 	}
-	n := &nested{pid: pid, since: at}
+	n := &nested{PID: pid, Since: at}
 	s.nested = append(s.nested, n)
 	return n
 }

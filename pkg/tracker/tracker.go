@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"sort"
 	"strconv"
 	"sync"
 	"time"
@@ -10,7 +11,6 @@ import (
 	"auditreplay/pkg/schema"
 
 	"github.com/elastic/go-libaudit/v2/aucoalesce"
-	"github.com/elastic/go-libaudit/v2/auparse"
 	"github.com/metal-toolbox/auditevent"
 	"go.uber.org/zap"
 )
@@ -47,19 +47,29 @@ type SessionTracker struct {
 	log *zap.SugaredLogger
 	opt Options
 
-	sessions   map[string]*session // by audit session id; the newest of an id
-	byLeader   map[int][]*session
-	logins     []*login // accepted, in the order they came
-	byDetail   map[*sshd.Login]*login
-	waiting    map[int][]*login // by pid: those that no session claimed
-	accounts   map[string]string
-	target     map[string]string
-	sticky     error // a write that failed where no error can be returned
-	resolved   bool
-	out        output
-	procs      processes
-	ownerFaces map[*login]*face
-	fromAPI    auditd.Event
+	sessions map[string]*session // by audit session id; the newest of an id
+	byLeader map[int][]*session
+	risen    []rise           // LOGINs whose id was above all before
+	logins   []*login         // accepted, in the order they came
+	byDetail map[*sshd.Login]*login
+	waiting  map[int][]*login // by pid: those that no session claimed
+	accounts map[string]string
+	target   map[string]string
+	now      time.Time // time of the latest event
+	sticky   error     // a write that failed where no error can be returned
+	resolved bool
+	out      output
+	procs    processes
+	owners   map[*login]*face // of logins without a session
+	usual    *window          // how far LOGIN stands from its Accepted line on this boot, where that is known
+	fromAPI  auditd.Event
+	facts    *auditd.Facts
+}
+
+// rise is a LOGIN with the highest id so far.
+type rise struct {
+	At time.Time
+	ID uint64
 }
 
 var _ Auditor = (*SessionTracker)(nil)
@@ -75,9 +85,10 @@ func New(w *auditevent.EventWriter, l *zap.SugaredLogger, opt Options) *SessionT
 	if l == nil {
 		l = zap.NewNop().Sugar()
 	}
-	t := &SessionTracker{w: w, log: l, opt: opt,
+	t := &SessionTracker{w: w, log: l, opt: opt, facts: auditd.NewFacts(),
 		sessions: make(map[string]*session), byLeader: make(map[int][]*session),
-		waiting: make(map[int][]*login), byDetail: make(map[*sshd.Login]*login), accounts: make(map[string]string), ownerFaces: make(map[*login]*face)}
+		waiting: make(map[int][]*login), byDetail: make(map[*sshd.Login]*login),
+		accounts: make(map[string]string), owners: make(map[*login]*face)}
 	if opt.Host != "" || opt.MachineID != "" {
 		t.target = make(map[string]string, 2)
 		setIf(t.target, "host", opt.Host)
@@ -100,14 +111,9 @@ func (t *SessionTracker) RemoteLogin(r RemoteUserLogin) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := &login{pid: r.PID, own: r.Source, credID: r.CredUserID, id: r.Source.Metadata.AuditID, at: r.Source.LoggedAt, written: true}
-	l.account = r.Source.Subjects["loggedAs"]
-	if r.Source.Source.Type == "IP" {
-		l.addr = r.Source.Source.Value
-		l.port, _ = r.Source.Source.Extra["port"].(string)
-	}
+	l := t.ownLogin(r)
 	t.addLogin(l)
-	return t.joinWaiting(l)
+	return t.stuck(t.joinWaiting(l))
 }
 
 // Login tells the tracker of an accepted login as sshd's log has it. ahead is
@@ -116,27 +122,57 @@ func (t *SessionTracker) Login(d *sshd.Login, ahead time.Duration) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.newLogin(d)
-	if !l.at.IsZero() {
-		l.at = l.at.Add(-ahead)
+	l.Ahead = ahead
+	if !l.At.IsZero() {
+		l.At = l.At.Add(-ahead)
 	}
 	t.addLogin(l)
 	if t.resolved || t.live() {
-		return t.joinWaiting(l)
+		return t.stuck(t.joinWaiting(l))
 	}
 	return nil
+}
+
+// Learned says that more is known of a login: its session, its end, a line
+// that contradicts it. Without Resolve, what it proves or contradicts counts
+// from here on.
+func (t *SessionTracker) Learned(d *sshd.Login) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.byDetail[d]
+	if l == nil || t.resolved {
+		return nil
+	}
+	if l.session != nil {
+		t.recheck(l.session)
+		return t.stuck(nil)
+	}
+	return t.stuck(t.joinWaiting(l))
 }
 
 // live reports whether events came before Resolve: logins and sessions are
 // then joined as they come.
 func (t *SessionTracker) live() bool { return !t.resolved && t.procs.events > 0 }
 
-func (t *SessionTracker) newLogin(d *sshd.Login) *login {
-	l := &login{pid: d.PID, at: d.Time, account: d.Account, addr: d.Addr, detail: d,
-		id: LoginID(t.opt.Host, t.opt.Boot, d.PID, d.Text, d.N)}
-	if d.Port != 0 {
-		l.port = itoa(d.Port)
+// stuck adds a write that failed earlier, where no error could be returned.
+func (t *SessionTracker) stuck(err error) error {
+	if t.sticky == nil {
+		return err
 	}
-	l.credID = t.userID(d)
+	if err == nil {
+		err = t.sticky
+	}
+	t.sticky = nil
+	return err
+}
+
+func (t *SessionTracker) newLogin(d *sshd.Login) *login {
+	l := &login{detail: d, loginClaims: loginClaims{PID: d.PID, At: d.Time, Account: d.Account, Addr: d.Addr,
+		ID: LoginID(t.opt.Host, t.opt.Boot, d.PID, d.Text, d.N), Seen: t.now}}
+	if d.Port != 0 {
+		l.Port = itoa(d.Port)
+	}
+	l.CredID = t.userID(d)
 	return l
 }
 
@@ -155,7 +191,7 @@ func (t *SessionTracker) userID(d *sshd.Login) string {
 
 func (t *SessionTracker) addLogin(l *login) {
 	t.logins = append(t.logins, l)
-	t.waiting[l.pid] = append(t.waiting[l.pid], l)
+	t.waiting[l.PID] = append(t.waiting[l.PID], l)
 	if l.detail != nil {
 		t.byDetail[l.detail] = l
 	}
@@ -167,51 +203,13 @@ func (t *SessionTracker) LifeOf(d *sshd.Login, next time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if l := t.byDetail[d]; l != nil {
-		l.lifeEnd = next
+		l.LifeEnd = next
 	}
 }
 
-// Learn takes over what a record says of a session, ahead of its event.
-func (t *SessionTracker) Learn(f *auditd.Fact) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.learn(f)
-}
-
-func (t *SessionTracker) learn(f *auditd.Fact) *session {
-	if !f.HasSes || f.Ses == auditd.UnsetID {
-		return nil
-	}
-	id := utoa(f.Ses)
-	s := t.sessions[id]
-	login := f.Type == auparse.AUDIT_LOGIN
-	if login && !f.OK {
-		return s
-	}
-	at := time.UnixMilli(f.Millis).UTC()
-	if s == nil || login && !s.opensWith(f.PID, at) {
-		s = t.open(id)
-	}
-	leader := s.leader
-	s.learn(f)
-	if s.leader != leader {
-		t.byLeader[s.leader] = append(t.byLeader[s.leader], s)
-	}
-	return s
-}
-
-// opensWith reports whether a LOGIN record belongs to a session that is known
-// already, by a copy of the record or by one that stands before it.
-func (s *session) opensWith(pid int, at time.Time) bool {
-	if s.leader == 0 {
-		return s.first.IsZero() || at.Sub(s.first) < nestWindow
-	}
-	return s.leader == pid && within(at, s.opened)
-}
-
-// open opens a session with that id, closing the one that has it.
+// open opens a session with that id.
 func (t *SessionTracker) open(id string) *session {
-	s := &session{id: id, older: t.sessions[id]}
+	s := &session{claims: claims{ID: id}, older: t.sessions[id]}
 	t.sessions[id] = s
 	return s
 }
@@ -219,10 +217,32 @@ func (t *SessionTracker) open(id string) *session {
 // at finds the session that had the id at that time.
 func (t *SessionTracker) at(id string, when time.Time) *session {
 	s := t.sessions[id]
-	for s != nil && s.older != nil && !s.first.IsZero() && when.Before(s.first) {
+	for s != nil && s.older != nil && !s.First.IsZero() && when.Before(s.First) {
 		s = s.older
 	}
 	return s
+}
+
+// rises notes a session's LOGIN.
+func (t *SessionTracker) rises(s *session) {
+	if n := s.number(); len(t.risen) == 0 || n > t.risen[len(t.risen)-1].ID {
+		t.risen = append(t.risen, rise{s.Opened, n})
+	}
+}
+
+// bracket says between which LOGINs a session was opened whose own is lost.
+func (t *SessionTracker) bracket(s *session) {
+	if s.ByLogin {
+		return
+	}
+	n := s.number()
+	i := sort.Search(len(t.risen), func(i int) bool { return t.risen[i].ID > n })
+	if i < len(t.risen) {
+		s.Before = t.risen[i].At
+	}
+	if i > 0 && t.risen[i-1].ID < n {
+		s.After = t.risen[i-1].At
+	}
 }
 
 func itoa(n int) string    { return strconv.Itoa(n) }
@@ -233,5 +253,5 @@ func (t *SessionTracker) Joined(d *sshd.Login) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.byDetail[d]
-	return l != nil && (l.session != nil || l.shares)
+	return l != nil && (l.session != nil || l.Shares)
 }

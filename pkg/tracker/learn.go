@@ -1,0 +1,208 @@
+package tracker
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"auditreplay/pkg/ingest/auditd"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
+)
+
+// Learn takes over what a record says of a session, ahead of its event.
+func (t *SessionTracker) Learn(f *auditd.Fact) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !f.HasSes || f.Ses == auditd.UnsetID || f.Type == auparse.AUDIT_LOGIN && !f.OK {
+		return
+	}
+	id := utoa(f.Ses)
+	s := t.sessions[id]
+	at := time.UnixMilli(f.Millis).UTC()
+	if s == nil || f.Type == auparse.AUDIT_LOGIN && !s.opensWith(f.PID, at, f.Serial) {
+		s = t.open(id)
+	}
+	t.learn(s, f)
+}
+
+// learn takes over what one record says of s. The record's ses= is its id.
+func (t *SessionTracker) learn(s *session, f *auditd.Fact) {
+	at := time.UnixMilli(f.Millis).UTC()
+	if s.First.IsZero() || at.Before(s.First) {
+		s.First = at
+	}
+	if f.AUID != auditd.UnsetID {
+		s.AUID = utoa(f.AUID)
+		if f.AUIDName != "" {
+			s.Name = f.AUIDName
+		}
+	}
+	leader := s.Leader
+	if !s.ByLogin {
+		t.bracket(s)
+	}
+	s.learn(f, at)
+	if f.Type == auparse.AUDIT_LOGIN {
+		t.rises(s)
+	}
+	if s.Leader != leader {
+		t.byLeader[s.Leader] = append(t.byLeader[s.Leader], s)
+	}
+}
+
+func (s *session) learn(f *auditd.Fact, at time.Time) {
+	switch f.Type {
+	case auparse.AUDIT_LOGIN:
+		if !s.ByLogin {
+			s.Leader, s.Opened, s.ByLogin, s.Serial = f.PID, at, true, f.Serial
+			s.cite("LOGIN", f.Pos)
+		}
+	case auparse.AUDIT_SYSCALL: // of the LOGIN
+		if s.Exe == "" {
+			s.Exe = f.Exe
+		}
+	case auparse.AUDIT_USER_START:
+		s.learnStart(f, at)
+	case auparse.AUDIT_USER_END, auparse.AUDIT_CRED_DISP:
+		s.learnEnd(f, at)
+	case auparse.AUDIT_CRED_ACQ:
+		if isSSHD(f.Exe) && f.PID != s.Leader && f.OK && !slices.Contains(s.Children, f.PID) && len(s.Children) < maxChildren {
+			s.Children = append(s.Children, f.PID)
+			s.cite("CRED_ACQ", f.Pos)
+		}
+		s.identify(f, f.PID == s.Leader || isSSHD(f.Exe) && s.Leader == 0 && !s.old(at))
+	case auparse.AUDIT_USER_LOGIN:
+		if f.OK && isSSHD(f.Exe) {
+			s.identify(f, f.PID == s.Leader || s.Leader == 0 && !s.old(at))
+			if f.Terminal != "" && f.Terminal != "ssh" && (f.PID == s.Leader || len(s.nested) == 0) {
+				s.Terminal = f.Terminal
+			}
+			s.cite("USER_LOGIN", f.Pos)
+		}
+	case auparse.AUDIT_CRYPTO_SESSION, auparse.AUDIT_CRYPTO_KEY_USER:
+		s.identify(f, f.PID == s.Leader)
+	}
+}
+
+// maxChildren bounds the user children of a session: root has one for each
+// command.
+const maxChildren = 32
+
+// learnStart takes a USER_START. Where the session's LOGIN is lost it names
+// the leader, unless the session is older than that: then an sshd runs in it.
+func (s *session) learnStart(f *auditd.Fact, at time.Time) {
+	if !f.OK {
+		return
+	}
+	opener := strings.HasPrefix(f.Op, "PAM:session_open")
+	if s.Leader == 0 && opener && !isSwitch(f.Exe) && opensSessions(f.Exe) && !s.old(at) {
+		s.Leader, s.Opened = f.PID, at
+	}
+	s.identify(f, f.PID == s.Leader && s.Leader != 0)
+	if opener && isSSHD(f.Exe) && f.PID != s.Leader {
+		s.nest(f.PID, at)
+		s.cite("USER_START (another sshd)", f.Pos)
+		return
+	}
+	if f.PID == s.Leader {
+		s.cite("USER_START", f.Pos)
+	}
+}
+
+// learnEnd takes a USER_END or CRED_DISP: the session's end only where its
+// leader sent it, since sudo and su write them too.
+func (s *session) learnEnd(f *auditd.Fact, at time.Time) {
+	if f.Op == "login" || isSwitch(f.Exe) {
+		return
+	}
+	if isSSHD(f.Exe) && s.Leader != f.PID {
+		for _, n := range s.nested {
+			if n.PID == f.PID && !at.Before(n.Since) && n.Until.IsZero() {
+				n.Until = at
+				return
+			}
+		}
+		if s.Leader != 0 && f.Type == auparse.AUDIT_USER_END {
+			// Another sshd ends in it whose start is lost: all that
+			// happened before may be its.
+			s.nest(f.PID, s.start()).Until = at
+			s.cite("USER_END (another sshd)", f.Pos)
+		}
+	}
+	if s.Leader == 0 && isSSHD(f.Exe) && len(s.nested) == 0 {
+		s.Leader = f.PID
+	}
+	if s.Leader != 0 && f.PID == s.Leader {
+		s.Closed = at
+		s.identify(f, true)
+		s.cite(f.Type.String(), f.Pos)
+	}
+}
+
+// claim takes what a record says where nothing was said before, and notes it
+// where it says something else.
+func (s *session) claim(what string, to *string, value string) {
+	switch {
+	case value == "" || *to == value:
+	case *to == "":
+		*to = value
+	default:
+		s.dispute(what + " " + *to + " != " + value)
+	}
+}
+
+func (s *session) dispute(what string) {
+	if !slices.Contains(s.Disputed, what) && len(s.Disputed) < maxCited {
+		s.Disputed = append(s.Disputed, what)
+	}
+}
+
+// identify takes the account, address and program of a record that the
+// session's leader sent.
+func (s *session) identify(f *auditd.Fact, leader bool) {
+	if !leader {
+		return
+	}
+	if f.Exe != "" {
+		if s.Exe != "" && s.Exe != f.Exe && isSSHD(s.Exe) != isSSHD(f.Exe) {
+			s.dispute("exe " + s.Exe + " != " + f.Exe)
+		} else {
+			s.Exe = f.Exe
+		}
+	}
+	s.claim("account", &s.Acct, f.Acct)
+	if f.Addr != "" {
+		if same, _ := sameAddress(s.Addr, f.Addr); !same {
+			s.claim("address", &s.Addr, f.Addr)
+		}
+	}
+	if f.Terminal == "ssh" && s.Terminal == "" {
+		s.Terminal = f.Terminal
+	}
+	s.claim("port", &s.Port, f.RPort)
+	s.claim("fingerprint", &s.KeyPrint, f.Fingerprint)
+	s.claim("key id", &s.KeyID, f.KeyID)
+	s.claim("serial", &s.KeySer, f.CertSerial)
+	if s.Method == "" {
+		s.Method = f.Method
+	}
+}
+
+// opensWith reports whether a LOGIN record belongs to a session that is known
+// already: it is a copy of that session's LOGIN, or that LOGIN is not known
+// yet and nothing of the session is older. (A LOGIN has the time at which its
+// syscall began, so that whatever its session does is later.)
+func (s *session) opensWith(pid int, at time.Time, serial uint32) bool {
+	if s.ByLogin {
+		return s.Leader == pid && s.Opened.Equal(at) && s.Serial == serial
+	}
+	if s.Leader != 0 && s.Leader != pid {
+		return false
+	}
+	return s.First.IsZero() || at.Sub(s.First) <= disorder
+}
+
+// disorder is how far a LOGIN may stand, in time, behind a record of its own
+// session: what a clock that is being set does to them.
+const disorder = time.Second

@@ -1,0 +1,9 @@
+package tracker
+
+// NeedsProcesses reports whether events of no session matter to the tracker,
+// because the processes below a login's sshd may be among them.
+func (t *SessionTracker) NeedsProcesses() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.procs.owners) > 0
+}

@@ -1,0 +1,96 @@
+package tracker
+
+import (
+	"slices"
+	"time"
+)
+
+// Lines without a pid are joined only where LOGIN stands this near: a syslog
+// line is up to 12 s late, and PAM takes seconds.
+const (
+	noPIDBefore = 15 * time.Second
+	noPIDAfter  = 10 * time.Second
+)
+
+// joinWithoutPID joins logins whose lines carry no pid by account, address and
+// time, where only one session and one login fit each other, even in the wide
+// window: the nearest of several is a guess.
+func (t *SessionTracker) joinWithoutPID(pairs []pair) {
+	fits := func(p pair) bool {
+		ssh, known := p.s.ssh()
+		return p.l.PID == 0 && p.v.against == "" && known && ssh && p.s.login == nil && p.l.session == nil &&
+			p.v.agrees("time") && p.v.agrees("account") && p.v.agrees("address") && !p.s.Opened.IsZero() && !p.l.conflicted()
+	}
+	sessions, logins := make(map[*session][]pair), make(map[*login]int)
+	var order []*session
+	for _, p := range pairs {
+		if fits(p) {
+			if len(sessions[p.s]) == 0 {
+				order = append(order, p.s)
+			}
+			sessions[p.s] = append(sessions[p.s], p)
+			logins[p.l]++
+		}
+	}
+	for _, s := range order {
+		if s.Decided {
+			continue
+		}
+		ps := sessions[s]
+		dt := s.Opened.Sub(ps[0].l.At)
+		if len(ps) == 1 && logins[ps[0].l] == 1 {
+			if dt >= -noPIDBefore && dt <= noPIDAfter {
+				t.bind(s, ps[0].l, ps[0].v)
+			}
+			continue
+		}
+		t.decideNone(s, reasonAmbiguous)
+		for _, p := range ps {
+			reject(s, p.l, reasonAmbiguous)
+		}
+	}
+}
+
+// findNested finds the logins that ran inside a session which another pid
+// opened: sshd's own records say so, or the journal names the session.
+func (t *SessionTracker) findNested() {
+	byPID := make(map[int][]*nested)
+	for _, s := range t.sessionList() {
+		for _, n := range s.nested {
+			byPID[n.PID] = append(byPID[n.PID], n)
+		}
+	}
+	for _, l := range t.logins {
+		for _, n := range byPID[l.PID] {
+			if l.PID != 0 && n.login == nil && within(n.Since, l.At) && !l.conflicted() {
+				n.login, l.Shares = l, true
+			}
+		}
+		if l.Shares || l.detail == nil || l.detail.AuditSes == "" || l.detail.SesConflict || l.PID == 0 {
+			continue
+		}
+		for s := t.sessions[l.detail.AuditSes]; s != nil; s = s.older {
+			if s.Leader == 0 || s.Leader == l.PID || t.leaderOf(l) != nil {
+				continue
+			}
+			if l.At.After(s.Opened.Add(loginAfter)) && (s.Closed.IsZero() || l.At.Before(s.Closed)) {
+				n := s.nest(l.PID, l.At)
+				n.login, l.Shares = l, true
+				break
+			}
+		}
+	}
+	for _, s := range t.sessionList() {
+		slices.SortStableFunc(s.nested, func(a, b *nested) int { return a.Since.Compare(b.Since) })
+	}
+}
+
+// leaderOf finds a session that the login's own pid opened at its time.
+func (t *SessionTracker) leaderOf(l *login) *session {
+	for _, s := range t.byLeader[l.PID] {
+		if !s.Opened.IsZero() && within(s.Opened, l.At) {
+			return s
+		}
+	}
+	return nil
+}
