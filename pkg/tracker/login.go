@@ -72,7 +72,9 @@ type rejection struct {
 func (t *SessionTracker) ownLogin(r RemoteUserLogin) *login {
 	e := r.Source
 	f := &face{source: e.Source, subjects: make(map[string]string, len(e.Subjects)+1), target: maps.Clone(e.Target)}
-	f.source.Extra = maps.Clone(e.Source.Extra)
+	if f.source.Extra = maps.Clone(e.Source.Extra); e.Source.Type == "" {
+		f.source = unknownSource
+	}
 	maps.Copy(f.subjects, e.Subjects)
 	if _, ok := f.subjects["userID"]; !ok {
 		f.subjects["userID"] = r.CredUserID

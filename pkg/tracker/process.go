@@ -237,8 +237,3 @@ func fragment(ev *auditd.Event) bool {
 	}
 	return found
 }
-
-// NeedsProcesses reports whether, once Resolve has decided, events of no
-// session say something about a login's processes. It does not change then,
-// and may be asked while other calls run.
-func (t *SessionTracker) NeedsProcesses() bool { return len(t.procs.owners) > 0 }

@@ -49,8 +49,8 @@ type SessionTracker struct {
 
 	sessions map[string]*session // by audit session id; the newest of an id
 	byLeader map[int][]*session
-	risen    []rise           // LOGINs whose id was above all before
-	logins   []*login         // accepted, in the order they came
+	risen    []rise   // LOGINs whose id was above all before
+	logins   []*login // accepted, in the order they came
 	byDetail map[*sshd.Login]*login
 	waiting  map[int][]*login // by pid: those that no session claimed
 	accounts map[string]string
