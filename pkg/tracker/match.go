@@ -186,13 +186,7 @@ func (v *verdict) weighAccount(t *SessionTracker, s *session, l *login) {
 	if l.Account == "" {
 		return
 	}
-	name := s.Acct
-	if name == "" {
-		name = s.Name
-	}
-	if name == "" && s.AUID != "" {
-		name = t.accounts[s.AUID]
-	}
+	name := s.account(t)
 	switch {
 	case name == "":
 	case name == l.Account:
