@@ -3,8 +3,6 @@ package replay
 import (
 	"slices"
 	"time"
-
-	"github.com/elastic/go-libaudit/v2/auparse"
 )
 
 // The offset of a sshd log's clock is believed where this many logins agree
@@ -19,15 +17,7 @@ const (
 // pairs of an Accepted line and a LOGIN record with one pid, those that belong
 // together have one difference in common. A window that holds no difference
 // at all is no offset.
-func (s *scan) offsets(inputs []*input) {
-	logins := make(map[[2]int][]time.Time) // by host and pid
-	for i := range s.facts {
-		f := &s.facts[i]
-		if f.Type == auparse.AUDIT_LOGIN && f.OK {
-			key := [2]int{s.nodes[f.node].host, f.PID}
-			logins[key] = append(logins[key], time.UnixMilli(f.Millis))
-		}
-	}
+func (s *scan) offsets(inputs []*input, logins pidLogins) {
 	for _, in := range inputs {
 		var diffs []time.Duration
 		for _, a := range s.pairs {

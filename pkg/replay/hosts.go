@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // host is one machine of the evidence.
@@ -13,6 +14,7 @@ type host struct {
 	machine string
 	group   int // of a host without a name
 	boots   []boot
+	zone    *time.Location // by its root; nil unknown
 }
 
 // resolveHosts says which host each node is, and gives the hosts in the order

@@ -25,6 +25,7 @@ type input struct {
 	newest    time.Time      // of its messages so far
 	offset    time.Duration  // that its clock is ahead of the audit log's
 	damage    []string
+	civil     civil // of a log whose times lack year or zone
 }
 
 // stretch is a chunk of an input's records, as the first pass saw it.

@@ -8,6 +8,7 @@ import (
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/sshd"
+	"auditreplay/pkg/ingest/syslog"
 )
 
 // message is one of sshd's (or logind's) messages on its way to a login.
@@ -33,6 +34,7 @@ type messageSource struct {
 	seq   int64
 	done  bool
 	line  sshd.Line
+	civil syslog.Resolver // of this reading
 }
 
 func openMessages(s *scan, in *input) (*messageSource, error) {
@@ -40,7 +42,7 @@ func openMessages(s *scan, in *input) (*messageSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &messageSource{in: in, scan: s, r: r, close: closer}, nil
+	return &messageSource{in: in, scan: s, r: r, close: closer, civil: in.civil.resolver}, nil
 }
 
 // next gives the next message, or nil at the end.
@@ -77,12 +79,15 @@ func (ms *messageSource) read() (*message, error) {
 			return nil, err
 		}
 		m := &e.Message
-		if e.Kind != ingest.MessageEntry || m.LogindLeader == 0 && !sshd.IsProgram(m.Ident) {
+		if isCivil(e) {
+			ms.civil.Resolve(m, ms.in.civil.loc)
+		}
+		if e.Kind != ingest.MessageEntry || m.LogindLeader == 0 && !fromSSHD(m) {
 			continue
 		}
 		if m.LogindLeader == 0 {
 			sshd.Parse(m.Text, &ms.line)
-			if ok, _ := sshd.Believable(m, &ms.line); !ok {
+			if ok, _ := believable(m, &ms.line); !ok {
 				continue
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/auditd"
@@ -22,7 +23,9 @@ var ErrInterrupted = errors.New("interrupted")
 type Options struct {
 	Host      string // name of the host, where the evidence is silent or says it in two ways
 	MachineID string
-	Raw       bool // the records' own lines in every event
+	Raw       bool           // the records' own lines in every event
+	Year      int            // of the last line of logs whose lines have none; 0: found from the evidence
+	Zone      *time.Location // of logs whose lines have none; nil: found from the evidence
 	Log       *zap.SugaredLogger
 
 	Names     func(fingerprint string, ca bool) []schema.Name
@@ -108,7 +111,11 @@ func (r *run) conclude() error {
 		return err
 	}
 	r.hosts = hosts
-	r.scan.offsets(r.inputs)
+	logins := r.scan.pidLogins()
+	if err := r.resolveTimes(logins); err != nil {
+		return err
+	}
+	r.scan.offsets(r.inputs, logins)
 	audited := r.scan.auditedHosts(len(hosts))
 	for i := range r.hosts {
 		h := &r.hosts[i]

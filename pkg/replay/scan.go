@@ -82,6 +82,11 @@ type accepted struct {
 	carrier *ingest.Source
 	pid     int
 	at      time.Time
+
+	// Until resolveTimes makes an instant of a time that is none:
+	clock  ingest.Clock
+	zone   string
+	number int
 }
 
 func newScan() *scan {
@@ -113,6 +118,7 @@ func (s *scan) source(in *input) error {
 	rs.other = func(e *ingest.Entry) {
 		counts.Read++
 		counts.NULs += int64(e.NULs)
+		in.civil.observe(e)
 		if err := s.entry(in, e); err != nil && failed == nil {
 			failed = err
 		}
@@ -126,6 +132,7 @@ func (s *scan) source(in *input) error {
 		rec.Via = e.Message.Host
 		id := names.of(rec)
 		s.record(rec, id, &login)
+		in.civil.record(&e.Message, rec)
 		if e.Message.Boot != "" {
 			s.span(id, &e.Message)
 		}
@@ -245,25 +252,27 @@ func (s *scan) message(in *input, e *ingest.Entry) error {
 	if m.LogindLeader != 0 {
 		counts.Evidence++
 		in.messages = true
+		in.civil.node = id
 		return nil
 	}
-	if !sshd.IsProgram(m.Ident) {
+	if !fromSSHD(m) {
 		counts.Skip(otherProgram(m.Ident))
 		return nil
 	}
 	n.message, in.messages = true, true
+	in.civil.node = id
 	if !sshd.Parse(m.Text, &s.line) {
 		counts.Skip("sshd message not used")
 		return nil
 	}
-	if ok, why := sshd.Believable(m, &s.line); !ok {
+	if ok, why := believable(m, &s.line); !ok {
 		counts.Skip("only claims to be sshd: " + why)
 		return nil
 	}
 	counts.Evidence++
 	in.inOrder(m.Received)
 	if s.line.Kind == sshd.Accepted && m.PID != 0 {
-		s.pairs = append(s.pairs, accepted{id, in.src, m.PID, m.Time})
+		s.pairs = append(s.pairs, accepted{id, in.src, m.PID, m.Time, m.Clock, m.ZoneName, in.civil.number})
 	}
 	return nil
 }

@@ -39,7 +39,8 @@ type SourceSummary struct {
 	Path string `json:"path"`
 	Kind string `json:"kind"`
 	ingest.Counts
-	ClockSkew float64 `json:"clock_skew_s,omitempty"` // seconds that its clock is ahead of the audit log's
+	ClockSkew float64       `json:"clock_skew_s,omitempty"` // seconds that its clock is ahead of the audit log's
+	Clock     *ClockSummary `json:"clock,omitempty"`        // of a log whose lines lack year or zone
 }
 
 // HostSummary is a host and its boots.
@@ -95,7 +96,7 @@ func (r *run) summary() *Summary {
 	s.Sources, s.Hosts = nil, nil
 	for _, in := range r.inputs {
 		s.Sources = append(s.Sources, SourceSummary{Name: in.src.Name, Path: in.src.Path, Kind: in.src.Kind.String(),
-			Counts: in.src.Counts, ClockSkew: in.offset.Seconds()})
+			Counts: in.src.Counts, ClockSkew: in.offset.Seconds(), Clock: in.clock()})
 		s.Damage = append(s.Damage, in.damage...)
 	}
 	for i := range r.hosts {
@@ -161,6 +162,7 @@ func (s *Summary) WriteText(w io.Writer) {
 	fmt.Fprintf(w, "events    %d audit events: by attribution %s; %d of no session\n", s.Events, byCount(s.Actions), s.Produced[schema.TypeSystem])
 	fmt.Fprintf(w, "written   %d, left out by scope and filters %d\n", s.Written, s.LeftOut)
 	for i := range s.Sources {
+		s.Sources[i].Clock.writeText(w, s.Sources[i].Name)
 		if skew := s.Sources[i].ClockSkew; skew != 0 {
 			fmt.Fprintf(w, "clock     %s is %+.3f s off the audit log\n", s.Sources[i].Name, skew)
 		}

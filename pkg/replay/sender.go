@@ -1,0 +1,33 @@
+package replay
+
+import (
+	"strings"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/sshd"
+)
+
+// fromSSHD reports whether a message is one of sshd's. journalctl -o with-unit
+// prints the unit in place of the program: a login's further lines then stand
+// under its session's scope, "session-3.scope[358]: Disconnected from ...",
+// and are given back to sshd.
+func fromSSHD(m *ingest.Message) bool {
+	if sshd.IsProgram(m.Ident) {
+		return true
+	}
+	if m.Ident != m.Unit || !strings.HasPrefix(m.Unit, "session-") || !strings.HasSuffix(m.Unit, ".scope") {
+		return false
+	}
+	m.Ident = "sshd"
+	return true
+}
+
+// believable reports whether a message may be what it says. Any program of a
+// session can write under its scope: of a login, only its further lines are
+// taken from there.
+func believable(m *ingest.Message, line *sshd.Line) (ok bool, why string) {
+	if !m.Trusted && line.Kind == sshd.Accepted && strings.HasPrefix(m.Unit, "session-") {
+		return false, "the line is of a session's scope"
+	}
+	return sshd.Believable(m, line)
+}
