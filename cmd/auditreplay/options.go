@@ -127,7 +127,7 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 
 	enc, flush := v(out)
 	filter := &replay.Filter{Scope: scope, Next: enc}
-	sum, err := replay.Run(in.Sources, filter, replay.Options{Host: o.host, MachineID: o.machineID, Raw: o.raw,
+	sum, err := replay.Run(in.Sources, filter, replay.Options{Host: o.host, MachineID: o.machineID, Raw: o.raw, Scope: scope, Workers: o.workers,
 		Log: log, Reject: rejects.add, Interrupted: interrupted})
 	if err == nil {
 		err = flush()

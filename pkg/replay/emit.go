@@ -60,32 +60,31 @@ func sequences(in *input) []*sequence {
 func (s *sequence) lowest() int64 { return s.floor[s.next] }
 
 // read gives the sequence's next chunk.
-func (s *sequence) read(sc *scan) (*auditd.Chunk, error) {
+func (s *sequence) read(sc *scan, c *auditd.Chunk) error {
 	if s.records == nil {
 		rs, err := newRecords(s.in)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		s.records, s.names = rs, nodeNames{scan: sc, group: s.in.group}
 		rs.audit = func(e *ingest.Entry, rec *auditd.Record) { rec.Via = e.Message.Host }
 		var skip auditd.Chunk
 		for range s.from {
 			if err := rs.next(&skip); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	c := new(auditd.Chunk)
 	err := s.records.next(c)
 	var damage *ingest.Damage
 	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &damage) {
-		return nil, err
+		return err
 	}
 	s.next++
 	if s.from+s.next >= s.to {
 		s.records.Close()
 	}
-	return c, nil
+	return nil
 }
 
 // sequenceHeap orders sequences by the lowest time that is still to come.
@@ -110,83 +109,210 @@ func (h *sequenceHeap) Pop() any {
 	return s
 }
 
-// emit reads the records again and writes all events in order.
-func (r *run) emit() error {
-	re := auditd.NewReassembler()
-	re.Duplicates = func(rec auditd.Record) {
+// batchSize is how many events are handed on at once.
+const batchSize = 128
+
+// batch is some complete events, in order, on their way from the side that
+// reads to the side that writes.
+type batch struct {
+	units  []*auditd.Unit
+	events []auditd.Event // built; what they hold is reused
+	bare   []bool         // not built: of no session, and not to be written
+	err    error          // of the reading side; no batch follows
+}
+
+// feed is the side that reads: it puts records together to events and builds
+// them.
+type feed struct {
+	r       *run
+	re      *auditd.Reassembler
+	todo    sequenceHeap
+	builder *auditd.Builder
+	chunks  []*auditd.Chunk // to be used again
+	failed  error
+	before  int64 // all records of an earlier time have been read
+}
+
+func newFeed(r *run) *feed {
+	f := &feed{r: r, re: auditd.NewReassembler(), builder: auditd.NewBuilder(), before: math.MinInt64}
+	f.re.Duplicates = func(rec *auditd.Record) {
 		rec.Pos.Source.Counts.Duplicate++
 		rec.Pos.Source.Counts.Evidence--
 	}
-	var oversize error
-	re.Oversize = func(rec auditd.Record) {
+	f.re.Oversize = func(rec *auditd.Record) {
 		rec.Pos.Source.Counts.Rejected++
 		rec.Pos.Source.Counts.Evidence--
-		if err := r.scan.rejects(rec.Pos, "event of more than 16384 records", rec.Line); err != nil {
-			oversize = err
+		if err := r.scan.rejects(rec.Pos, "event of more than 16384 records", rec.Line); err != nil && f.failed == nil {
+			f.failed = err
 		}
 	}
-	var todo sequenceHeap
+	f.re.Recycle = func(c *auditd.Chunk) { f.chunks = append(f.chunks, c) }
 	for _, in := range r.inputs {
-		todo = append(todo, sequences(in)...)
+		f.todo = append(f.todo, sequences(in)...)
 	}
-	heap.Init(&todo)
-	defer func() {
-		for _, s := range todo {
-			if s.records != nil {
-				s.records.Close()
+	heap.Init(&f.todo)
+	return f
+}
+
+func (f *feed) close() {
+	for _, s := range f.todo {
+		if s.records != nil {
+			s.records.Close()
+		}
+	}
+}
+
+// fill puts the next events into b, and gives back what b held before. It
+// reports whether there is more.
+func (f *feed) fill(b *batch) bool {
+	for _, u := range b.units {
+		f.re.Release(u)
+	}
+	b.units, b.bare = b.units[:0], b.bare[:0]
+	for len(b.units) < batchSize {
+		u := f.re.Next(f.before)
+		if u == nil {
+			if len(f.todo) == 0 || f.failed != nil {
+				b.err = f.failed
+				return false
+			}
+			if f.failed = f.read(); f.failed == nil && f.r.opt.Interrupted != nil && f.r.opt.Interrupted() {
+				f.failed = ErrInterrupted
+			}
+			continue
+		}
+		n := len(b.units)
+		if n == len(b.events) {
+			b.events = append(b.events, auditd.Event{})
+		}
+		bare := f.r.bare(u)
+		if !bare {
+			f.builder.Build(u.Records, &b.events[n])
+			b.events[n].Late = u.Late
+		}
+		b.units, b.bare = append(b.units, u), append(b.bare, bare)
+	}
+	return true
+}
+
+// read reads one more chunk, of the sequence with the lowest time to come.
+func (f *feed) read() error {
+	s := f.todo[0]
+	var c *auditd.Chunk
+	if n := len(f.chunks); n > 0 {
+		c, f.chunks = f.chunks[n-1], f.chunks[:n-1]
+	} else {
+		c = new(auditd.Chunk)
+	}
+	if err := s.read(f.r.scan, c); err != nil {
+		return err
+	}
+	for i := range c.Records {
+		rec := &c.Records[i]
+		f.re.Add(f.r.scan.nodes[s.names.of(rec)].host, rec)
+	}
+	f.re.Read(c)
+	if s.from+s.next >= s.to {
+		heap.Pop(&f.todo)
+	} else {
+		heap.Fix(&f.todo, 0)
+	}
+	f.before = math.MaxInt64
+	if len(f.todo) > 0 {
+		f.before = f.todo[0].lowest()
+	}
+	return nil
+}
+
+// bare reports whether an event is of no session, will not be written, and
+// tells nothing about the processes of a login.
+func (r *run) bare(u *auditd.Unit) bool {
+	if r.opt.Scope == ScopeAll || !auditd.Sessionless(u.Records) {
+		return false
+	}
+	t := r.trackers[bootKey{u.Host, r.hosts[u.Host].bootAt(u.Millis)}]
+	return t == nil || !t.NeedsProcesses()
+}
+
+// emit reads the records again and writes all events in order: reading and
+// writing side by side where there is more than one worker, else in turn.
+func (r *run) emit() error {
+	f := newFeed(r)
+	defer f.close()
+	for key := range r.hosts { // the trackers are made before two sides use them
+		for b := range r.hosts[key].boots {
+			r.tracker(bootKey{key, b})
+		}
+	}
+	if r.opt.Workers == 1 {
+		var b batch
+		for more := true; more; {
+			more = f.fill(&b)
+			if err := r.consume(&b); err != nil {
+				return err
+			}
+		}
+		return r.itemsBefore(time.Time{}, 0)
+	}
+	return r.emitAside(f)
+}
+
+// batchesAhead is how many batches the reading side may be ahead.
+const batchesAhead = 6
+
+func (r *run) emitAside(f *feed) error {
+	full, free := make(chan *batch, batchesAhead), make(chan *batch, batchesAhead)
+	for range batchesAhead {
+		free <- new(batch)
+	}
+	go func() {
+		defer close(full)
+		for b := range free {
+			more := f.fill(b)
+			full <- b
+			if !more {
+				return
 			}
 		}
 	}()
-	for len(todo) > 0 && oversize == nil {
-		s := todo[0]
-		c, err := s.read(r.scan)
-		if err != nil {
-			return err
-		}
-		for i := range c.Records {
-			rec := &c.Records[i]
-			re.Add(r.scan.nodes[s.names.of(rec)].host, *rec)
-		}
-		if s.from+s.next >= s.to {
-			heap.Pop(&todo)
-		} else {
-			heap.Fix(&todo, 0)
-		}
-		before := int64(math.MaxInt64)
-		if len(todo) > 0 {
-			before = todo[0].lowest()
-		}
-		for u := re.Next(before); u != nil; u = re.Next(before) {
-			if err := r.event(u); err != nil {
-				return err
+	var failed error
+	for b := range full {
+		if failed == nil {
+			if failed = r.consume(b); failed != nil {
+				close(free) // the other side ends with the batch it has
 			}
-			re.Release(u)
 		}
-		if r.opt.Interrupted != nil && r.opt.Interrupted() {
-			return ErrInterrupted
+		if failed == nil {
+			free <- b
 		}
 	}
-	if oversize != nil {
-		return oversize
+	if failed != nil {
+		return failed
 	}
 	return r.itemsBefore(time.Time{}, 0)
 }
 
-// event builds one event and gives it to the tracker of its boot, after all
-// logins and logouts that stand before it.
-func (r *run) event(u *auditd.Unit) error {
-	at := time.UnixMilli(u.Millis).UTC()
-	if err := r.itemsBefore(at, u.Host); err != nil {
-		return err
+// consume gives a batch's events to the trackers of their boots, after all
+// logins and logouts that stand before them.
+func (r *run) consume(b *batch) error {
+	for i, u := range b.units {
+		r.sum.Events++
+		if u.Late {
+			r.sum.Late++
+		}
+		if b.bare[i] {
+			r.sum.Bare++
+			continue
+		}
+		if err := r.itemsBefore(time.UnixMilli(u.Millis).UTC(), u.Host); err != nil {
+			return err
+		}
+		t := r.tracker(bootKey{u.Host, r.hosts[u.Host].bootAt(u.Millis)})
+		if err := t.Event(&b.events[i]); err != nil {
+			return err
+		}
 	}
-	r.builder.Build(u.Records, &r.ev)
-	r.ev.Late = u.Late
-	r.sum.Events++
-	if u.Late {
-		r.sum.Late++
-	}
-	t := r.tracker(bootKey{u.Host, r.hosts[u.Host].bootAt(u.Millis)})
-	return t.Event(&r.ev)
+	return b.err
 }
 
 // item is a UserLogin or UserLogout on its way out.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"auditreplay/pkg/ingest"
-	"auditreplay/pkg/ingest/auditd"
 	"auditreplay/pkg/schema"
 	"auditreplay/pkg/tracker"
 
@@ -26,6 +25,8 @@ type Options struct {
 	Raw       bool           // the records' own lines in every event
 	Year      int            // of the last line of logs whose lines have none; 0: found from the evidence
 	Zone      *time.Location // of logs whose lines have none; nil: found from the evidence
+	Scope     Scope
+	Workers   int // 1 does one thing at a time; the output is the same for any number
 	Log       *zap.SugaredLogger
 
 	Names     func(fingerprint string, ca bool) []schema.Name
@@ -49,8 +50,6 @@ type run struct {
 	trackers map[bootKey]*tracker.SessionTracker
 	joined   bool
 	items    []item
-	builder  *auditd.Builder
-	ev       auditd.Event
 	sum      Summary
 }
 
@@ -58,7 +57,7 @@ type run struct {
 // docs/design.md, whatever order the sources are in.
 func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Summary, error) {
 	r := &run{opt: opt, scan: newScan(), stopped: make(map[bootKey][]stop),
-		trackers: make(map[bootKey]*tracker.SessionTracker), builder: auditd.NewBuilder()}
+		trackers: make(map[bootKey]*tracker.SessionTracker)}
 	r.w = auditevent.NewAuditEventWriter(&counted{w, &r.sum})
 	r.scan.rejects = func(pos ingest.Pos, what string, raw []byte) error {
 		r.sum.Rejected++

@@ -20,6 +20,7 @@ type Summary struct {
 	Events   int64           `json:"events"`   // audit events, of any scope
 	Rejected int64           `json:"rejected"` // units of input that could not be read
 	Late     int64           `json:"late,omitempty"`
+	Bare     int64           `json:"-"`                // events of no session that were not even built
 	Damage   []string        `json:"damage,omitempty"` // archives and compressed files that broke off
 
 	Produced map[string]int64 `json:"produced"` // events by type, before scope and filters
@@ -93,6 +94,11 @@ func (c *counted) Encode(v any) error {
 
 func (r *run) summary() *Summary {
 	s := &r.sum
+	if s.Produced == nil {
+		s.Produced = make(map[string]int64)
+	}
+	s.Produced[schema.TypeSystem] += s.Bare
+	s.LeftOut += s.Bare
 	s.Sources, s.Hosts = nil, nil
 	for _, in := range r.inputs {
 		s.Sources = append(s.Sources, SourceSummary{Name: in.src.Name, Path: in.src.Path, Kind: in.src.Kind.String(),

@@ -21,7 +21,7 @@ func (t *SessionTracker) observe(ev *auditd.Event, s *session) {
 	}
 	var f auditd.Fact
 	for i := range ev.Records {
-		r := &ev.Records[i]
+		r := ev.Records[i]
 		ofLogin := r.Type == auparse.AUDIT_SYSCALL && ev.Type == auparse.AUDIT_LOGIN
 		if !ofLogin && !auditd.FactType(r.Type) {
 			continue

@@ -139,7 +139,7 @@ func eventID(ev *auditd.Event) string {
 
 // appendPos appends where the records stand: NAME:A-B,C for each source, in
 // the order of the names.
-func appendPos(b []byte, recs []auditd.Record) []byte {
+func appendPos(b []byte, recs []*auditd.Record) []byte {
 	var few [16]ingest.Pos
 	at := few[:0]
 	for i := range recs {

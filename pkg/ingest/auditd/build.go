@@ -28,7 +28,7 @@ func NewBuilder() *Builder { return &Builder{norms: make(map[shape]*norm)} }
 // Build fills ev from all records of one event, given in any order. What ev
 // held before is gone; what it holds then points into the records' lines and
 // into memory of its own, which the next Build of the same ev reuses.
-func (b *Builder) Build(recs []Record, ev *Event) {
+func (b *Builder) Build(recs []*Record, ev *Event) {
 	ev.reset()
 	if len(recs) == 0 {
 		return
@@ -37,7 +37,7 @@ func (b *Builder) Build(recs []Record, ev *Event) {
 	for i := range b.order {
 		ev.Records = append(ev.Records, recs[b.order[i].at])
 	}
-	first := &ev.Records[0]
+	first := ev.Records[0]
 	ev.Key = Key{Node: b.str(first.Node), Millis: first.Millis, Serial: first.Serial}
 
 	sys, main := choose(ev.Records)
@@ -70,10 +70,10 @@ type ordered struct {
 	at   int
 }
 
-func (b *Builder) sort(recs []Record) {
+func (b *Builder) sort(recs []*Record) {
 	b.order = b.order[:0]
 	for i := range recs {
-		r := &recs[i]
+		r := recs[i]
 		rank := uint64(r.Type) << 32
 		if r.Type == 0 { // unknown name
 			rank = 1 << 63
@@ -137,7 +137,7 @@ func part(t auparse.AuditMessageType) bool {
 // choose finds the SYSCALL record (-1: none) and the record that characterises
 // the event (-1: none) among records in canonical order. Of several of the
 // latter, those that the kernel appends to a syscall come last.
-func choose(recs []Record) (sys, main int) {
+func choose(recs []*Record) (sys, main int) {
 	sys, main = -1, -1
 	for i := range recs {
 		t := recs[i].Type
@@ -169,7 +169,7 @@ func appended(t auparse.AuditMessageType) bool {
 func (b *Builder) setType(ev *Event, sys, main int) {
 	at := main
 	if at < 0 {
-		at = slices.IndexFunc(ev.Records, func(r Record) bool { return r.Type == auparse.AUDIT_EXECVE })
+		at = slices.IndexFunc(ev.Records, func(r *Record) bool { return r.Type == auparse.AUDIT_EXECVE })
 	}
 	if at < 0 {
 		at = sys
@@ -178,7 +178,7 @@ func (b *Builder) setType(ev *Event, sys, main int) {
 		at = 0
 		ev.Uncoalesced = true
 	}
-	r := &ev.Records[at]
+	r := ev.Records[at]
 	ev.Type, ev.TypeStr = r.Type, b.str(r.TypeName)
 	if r.Type != 0 && (isDigit(r.TypeName[0]) || hasPrefix(r.TypeName, "UNKNOWN[") || hasPrefix(r.TypeName, "AUDIT")) {
 		ev.TypeStr = r.Type.String()
@@ -188,7 +188,7 @@ func (b *Builder) setType(ev *Event, sys, main int) {
 // parts reads the records that belong to a syscall.
 func (b *Builder) parts(ev *Event) {
 	for i := 0; i < len(ev.Records); i++ {
-		r := &ev.Records[i]
+		r := ev.Records[i]
 		switch r.Type {
 		case auparse.AUDIT_EXECVE:
 			i += b.argv(ev, i) - 1

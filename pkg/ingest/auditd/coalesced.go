@@ -73,7 +73,7 @@ func pidString(pid int) string {
 func (ev *Event) borrowLibrary(e *aucoalesce.Event, sys, main int) {
 	var msgs []*auparse.AuditMessage
 	add := func(i int) {
-		r := &ev.Records[i]
+		r := ev.Records[i]
 		msgs = append(msgs, &auparse.AuditMessage{RecordType: r.Type, Timestamp: e.Timestamp, Sequence: r.Serial, RawData: string(r.Body)})
 	}
 	if main >= 0 {
@@ -100,11 +100,11 @@ func (ev *Event) borrowLibrary(e *aucoalesce.Event, sys, main int) {
 func (ev *Event) data(e *aucoalesce.Event, sys, main int) {
 	for _, at := range [...]int{sys, main} {
 		if at >= 0 {
-			ev.recordData(e, &ev.Records[at])
+			ev.recordData(e, ev.Records[at])
 		}
 	}
 	for i := range ev.Records {
-		r := &ev.Records[i]
+		r := ev.Records[i]
 		switch {
 		case i == sys || i == main || r.Type == auparse.AUDIT_CWD || r.Type == auparse.AUDIT_EOE:
 		case r.Type == auparse.AUDIT_PATH:

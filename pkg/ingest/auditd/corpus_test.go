@@ -38,7 +38,7 @@ func hostLogs(tb testing.TB) map[string][]byte {
 
 // groups parses logs and puts together the records of each event, in the
 // order of the first record of each; every line must be a record.
-func groups(tb testing.TB, data []byte) (events [][]Record) {
+func groups(tb testing.TB, data []byte) (events [][]*Record) {
 	tb.Helper()
 	at := make(map[string]int)
 	for line := range bytes.Lines(data) {
@@ -57,7 +57,7 @@ func groups(tb testing.TB, data []byte) (events [][]Record) {
 			at[key] = i
 			events = append(events, nil)
 		}
-		events[i] = append(events[i], rec)
+		events[i] = append(events[i], &rec)
 	}
 	return events
 }
@@ -87,7 +87,7 @@ func BenchmarkParseLine(b *testing.B) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	var events [][]Record
+	var events [][]*Record
 	size := 0
 	for _, log := range hostLogs(b) {
 		events = append(events, groups(b, log)...)

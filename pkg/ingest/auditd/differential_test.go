@@ -14,7 +14,7 @@ import (
 
 // library asks go-libaudit for its event of the records, in the order given.
 // It gets the bodies alone: node= and ENRICHED fields would break it.
-func library(recs []Record) (*aucoalesce.Event, error) {
+func library(recs []*Record) (*aucoalesce.Event, error) {
 	var msgs []*auparse.AuditMessage
 	for _, r := range recs {
 		msgs = append(msgs, &auparse.AuditMessage{
@@ -29,14 +29,14 @@ type difference struct {
 	field      string
 	ours, lib  string
 	ev         *Event
-	recs       []Record
+	recs       []*Record
 	libPartial bool // go-libaudit warned that it could not read a record
 }
 
 // wanted says why a difference is wanted, "" where it is not.
 func (d *difference) wanted() string {
 	hasType := func(t auparse.AuditMessageType) bool {
-		return slices.ContainsFunc(d.recs, func(r Record) bool { return r.Type == t })
+		return slices.ContainsFunc(d.recs, func(r *Record) bool { return r.Type == t })
 	}
 	switch {
 	case d.field == "event" && !hasType(auparse.AUDIT_SYSCALL):
@@ -99,7 +99,7 @@ func (d *difference) wantedArgs() string {
 }
 
 // compareLibrary lists how our event differs from go-libaudit's.
-func compareLibrary(b *Builder, recs []Record) (diffs []difference) {
+func compareLibrary(b *Builder, recs []*Record) (diffs []difference) {
 	ev := new(Event)
 	b.Build(recs, ev)
 	add := func(field, ours, lib string, partial bool) {

@@ -27,13 +27,14 @@ type Record struct {
 	NULs     int    // NUL bytes that stood before it on its line
 	Pos      ingest.Pos
 	Via      string // host that the carrier names, for records without a node
+	home     *Chunk // that Line is in
 }
 
 // Event is one audit event: its records, reassembled, and what they say.
 // The zero value is ready for Builder.Build; Events are reused.
 type Event struct {
 	Key
-	Records []Record                 // in the order of canonical type and item, never of the file
+	Records []*Record                // in the order of canonical type and item, never of the file
 	Type    auparse.AuditMessageType // what schema.md calls event.type
 	TypeStr string                   // its name; as written in the log where the tables do not know it
 	Late    bool

@@ -9,7 +9,10 @@ import (
 
 // firstArg gives the number of the first argument that an EXECVE record's body
 // holds, for the order of the records of a long command line.
+//
+// A record that goes on with a command line begins with a blank.
 func firstArg(body []byte) uint32 {
+	body = bytes.TrimLeft(body, " ")
 	if hasPrefix(body, "argc=") {
 		return 0
 	}

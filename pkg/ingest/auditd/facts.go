@@ -199,6 +199,30 @@ func fingerprintOf(fp []byte) string {
 	return ""
 }
 
+// Sessionless reports, by a look at the bytes alone, whether the records state
+// that their event is of no session: all that state one have ses=4294967295.
+func Sessionless(recs []*Record) bool {
+	found := false
+	for i := range recs {
+		body := recs[i].Body
+		at := bytes.Index(body, []byte(" ses="))
+		if at < 0 {
+			if recs[i].Type == auparse.AUDIT_SYSCALL {
+				return false
+			}
+			continue
+		}
+		if !hasPrefix(body[at+len(" ses="):], "4294967295") || recs[i].Type == auparse.AUDIT_LOGIN {
+			return false
+		}
+		found = true
+		if recs[i].Type == auparse.AUDIT_SYSCALL {
+			return true // the event's own; the others have it from the same task
+		}
+	}
+	return found
+}
+
 // scanFields calls field for every name=value of an audit record's body, in
 // order; inner is true inside msg='...'. Words without "=" go to word.
 func scanFields(body []byte, field func(name, value []byte, inner bool), word func([]byte)) {

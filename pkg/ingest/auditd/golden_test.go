@@ -78,7 +78,7 @@ func viewOf(ev *Event) view {
 func build(lines []byte) (events []*Event, rejected []string) {
 	b := NewBuilder()
 	var order []Key
-	groups := make(map[Key][]Record)
+	groups := make(map[Key][]*Record)
 	for line := range bytes.Lines(lines) {
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		var rec Record
@@ -90,7 +90,7 @@ func build(lines []byte) (events []*Event, rejected []string) {
 		if groups[k] == nil {
 			order = append(order, k)
 		}
-		groups[k] = append(groups[k], rec)
+		groups[k] = append(groups[k], &rec)
 	}
 	for _, k := range order {
 		ev := new(Event)

@@ -30,7 +30,7 @@ type Unit struct {
 	Serial  uint32
 	Daemon  bool // auditd's own record: its serial is auditd's counter
 	Late    bool
-	Records []Record
+	Records []*Record
 	Dropped int // records beyond MaxRecords
 	index   int
 }
@@ -49,24 +49,26 @@ type Reassembler struct {
 	last  *Unit
 	free  []*Unit
 
-	Duplicates func(Record) // called for a record that its event has already
-	Oversize   func(Record) // called for a record beyond MaxRecords
+	Duplicates func(*Record) // called for a record that its event has already
+	Oversize   func(*Record) // called for a record beyond MaxRecords
+	Recycle    func(*Chunk)  // called for a chunk that no unit needs any more
 }
 
 // NewReassembler returns an empty Reassembler.
 func NewReassembler() *Reassembler {
-	return &Reassembler{open: make(map[unitKey]*Unit), Duplicates: func(Record) {}, Oversize: func(Record) {}}
+	return &Reassembler{open: make(map[unitKey]*Unit), Duplicates: func(*Record) {}, Oversize: func(*Record) {},
+		Recycle: func(*Chunk) {}}
 }
 
-// Add takes one record of a host. The bytes it points to must stay as they
-// are until its unit was given back with Release.
-func (r *Reassembler) Add(host int, rec Record) {
+// Add takes one record of a host. It and its bytes must stay as they are until
+// its unit was given back with Release.
+func (r *Reassembler) Add(host int, rec *Record) {
 	key := unitKey{rec.Millis, rec.Serial, int32(host), rec.Daemon()}
 	u := r.last
 	if u == nil || u.Millis != key.millis || u.Serial != key.serial || u.Host != host || u.Daemon != key.daemon {
 		u = r.open[key]
 	}
-	late := u != nil && tooFar(u, &rec)
+	late := u != nil && tooFar(u, rec)
 	if u == nil || late {
 		u = r.unit()
 		u.Host, u.Millis, u.Serial, u.Daemon, u.Late = host, rec.Millis, rec.Serial, key.daemon, late
@@ -74,9 +76,13 @@ func (r *Reassembler) Add(host int, rec Record) {
 		heap.Push(&r.queue, u)
 	}
 	r.last = u
-	if i := same(u.Records, &rec); i >= 0 {
-		if prefer(&rec, &u.Records[i]) {
+	if i := same(u.Records, rec); i >= 0 {
+		if prefer(rec, u.Records[i]) {
+			r.keep(rec)
 			rec, u.Records[i] = u.Records[i], rec
+			r.Duplicates(rec)
+			r.drop(rec)
+			return
 		}
 		r.Duplicates(rec)
 		return
@@ -86,7 +92,30 @@ func (r *Reassembler) Add(host int, rec Record) {
 		r.Oversize(rec)
 		return
 	}
+	r.keep(rec)
 	u.Records = append(u.Records, rec)
+}
+
+func (r *Reassembler) keep(rec *Record) {
+	if rec.home != nil {
+		rec.home.held++
+	}
+}
+
+func (r *Reassembler) drop(rec *Record) {
+	if c := rec.home; c != nil {
+		if c.held--; c.held == 0 && c.read {
+			r.Recycle(c)
+		}
+	}
+}
+
+// Read says that all records of a chunk were added.
+func (r *Reassembler) Read(c *Chunk) {
+	c.read = true
+	if c.held == 0 {
+		r.Recycle(c)
+	}
 }
 
 func (r *Reassembler) unit() *Unit {
@@ -101,7 +130,7 @@ func (r *Reassembler) unit() *Unit {
 // tooFar reports whether a record stands so far behind the others of its
 // event, in the same file, that the event was closed.
 func tooFar(u *Unit, rec *Record) bool {
-	for i := range u.Records {
+	for i := len(u.Records) - 1; i >= 0; i-- { // nearly always the last one is near
 		if p := u.Records[i].Pos; p.Source != rec.Pos.Source || rec.Pos.Line-p.Line <= LateAfter {
 			return false
 		}
@@ -111,9 +140,9 @@ func tooFar(u *Unit, rec *Record) bool {
 
 // same finds a record that says the same: a copy of the line in another file,
 // or the same record from a carrier that adds no node and no names.
-func same(recs []Record, rec *Record) int {
+func same(recs []*Record, rec *Record) int {
 	for i := len(recs) - 1; i >= 0; i-- {
-		if r := &recs[i]; r.Type == rec.Type && len(r.Body) == len(rec.Body) && bytes.Equal(r.Body, rec.Body) {
+		if r := recs[i]; r.Type == rec.Type && len(r.Body) == len(rec.Body) && bytes.Equal(r.Body, rec.Body) {
 			return i
 		}
 	}
@@ -155,6 +184,9 @@ func (r *Reassembler) Pending() int { return len(r.queue) }
 
 // Release takes a unit back for reuse.
 func (r *Reassembler) Release(u *Unit) {
+	for i := range u.Records {
+		r.drop(u.Records[i])
+	}
 	clear(u.Records)
 	*u = Unit{Records: u.Records[:0]}
 	r.free = append(r.free, u)
@@ -198,7 +230,7 @@ func (q *unitQueue) Pop() any {
 	return u
 }
 
-func lowest(recs []Record) []byte {
+func lowest(recs []*Record) []byte {
 	var low []byte
 	for i := range recs {
 		if low == nil || bytes.Compare(recs[i].Line, low) < 0 {
@@ -215,14 +247,22 @@ type Chunk struct {
 	Min     int64 // lowest time of its records, in milliseconds
 	Max     int64
 	buf     []byte
+	held    int  // records that units hold
+	read    bool // all its records were added to a Reassembler
 }
 
 // ChunkSize is how many bytes of lines fill a chunk.
 const ChunkSize = 256 << 10
 
+// chunkRecords bounds the records of a chunk: they stay where they are, for
+// units point to them.
+const chunkRecords = 2048
+
 // Fits reports whether the chunk takes another line of n bytes. An empty chunk
 // takes any.
-func (c *Chunk) Fits(n int) bool { return len(c.Records) == 0 || len(c.buf)+n <= ChunkSize }
+func (c *Chunk) Fits(n int) bool {
+	return len(c.Records) == 0 || len(c.buf)+n <= ChunkSize && len(c.Records) < chunkRecords
+}
 
 // Add copies a line into the chunk and cuts it into a record. An error says
 // that the line is none and leaves the chunk as it was.
@@ -230,25 +270,28 @@ func (c *Chunk) Add(line []byte, pos ingest.Pos) error {
 	if cap(c.buf)-len(c.buf) < len(line) {
 		c.buf = make([]byte, 0, max(ChunkSize, len(line))) // only when empty: see Fits
 	}
+	if c.Records == nil {
+		c.Records = make([]Record, 0, chunkRecords)
+	}
 	at := len(c.buf)
 	c.buf = append(c.buf, line...)
-	var rec Record
-	if err := ParseLine(c.buf[at:len(c.buf):len(c.buf)], &rec); err != nil {
-		c.buf = c.buf[:at]
+	c.Records = append(c.Records, Record{})
+	rec := &c.Records[len(c.Records)-1]
+	if err := ParseLine(c.buf[at:len(c.buf):len(c.buf)], rec); err != nil {
+		c.buf, c.Records = c.buf[:at], c.Records[:len(c.Records)-1]
 		return err
 	}
-	rec.Pos = pos
-	if len(c.Records) == 0 || rec.Millis < c.Min {
+	rec.Pos, rec.home = pos, c
+	if len(c.Records) == 1 || rec.Millis < c.Min {
 		c.Min = rec.Millis
 	}
-	if len(c.Records) == 0 || rec.Millis > c.Max {
+	if len(c.Records) == 1 || rec.Millis > c.Max {
 		c.Max = rec.Millis
 	}
-	c.Records = append(c.Records, rec)
 	return nil
 }
 
 // Reset empties the chunk for reuse: nothing may point into it any more.
 func (c *Chunk) Reset() {
-	c.Records, c.buf = c.Records[:0], c.buf[:0]
+	c.Records, c.buf, c.held, c.read = c.Records[:0], c.buf[:0], 0, false
 }

@@ -60,7 +60,7 @@ func (b *Builder) summarise(ev *Event, sys, main int) {
 	ev.How = how(ev.Exe, ev.Comm)
 	var n *norm
 	if main >= 0 && (sys < 0 || !appended(ev.Type)) {
-		n = b.norm(ev, ev.Type, avcFlavour(&ev.Records[main]))
+		n = b.norm(ev, ev.Type, avcFlavour(ev.Records[main]))
 	}
 	if n == nil && sys >= 0 {
 		n = b.norm(ev, auparse.AUDIT_SYSCALL, anyFlavour)
@@ -149,7 +149,7 @@ func (b *Builder) lookup(ev *Event, name string, sys, main int) Text {
 		if at < 0 {
 			continue
 		}
-		r := &ev.Records[at]
+		r := ev.Records[at]
 		for _, field := range [...]func(string) ([]byte, bool){r.Field, r.InnerField} {
 			v, ok := field(name)
 			if !ok || absent(v) {
