@@ -118,8 +118,10 @@ func (s *session) learnEnd(f *auditd.Fact, at time.Time) {
 	}
 	if isSSHD(f.Exe) && s.Leader != f.PID {
 		for _, n := range s.nested {
-			if n.PID == f.PID && !at.Before(n.Since) && n.Until.IsZero() {
-				n.Until = at
+			if n.PID == f.PID && !at.Before(n.Since) && (n.Until.IsZero() || at.Sub(n.Until) < nestWindow) {
+				if at.After(n.Until) {
+					n.Until = at
+				}
 				return
 			}
 		}
