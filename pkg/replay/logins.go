@@ -5,10 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/sshd"
-
-	"github.com/elastic/go-libaudit/v2/auparse"
 )
 
 // loginOf is a login of sshd's log and where and when it belongs.
@@ -16,6 +13,8 @@ type loginOf struct {
 	*sshd.Login
 	host, boot int
 	ahead      time.Duration // of the clock of the log it stands in
+	next       time.Time     // when its PID was known to be another connection's, on the audit log's clock
+	over       over
 }
 
 // bootKey is one boot of one host.
@@ -48,9 +47,7 @@ func (r *run) readLogins() error {
 			conns[key] = c
 		}
 		sshd.Parse(m.Text, &line)
-		if line.Kind == sshd.Stopping {
-			r.stopped[key] = append(r.stopped[key], stop{m.at, m.pos})
-		}
+		r.endings(key).message(m, &line)
 		c.Add(&m.Message, m.pos, &line, r.collector(key, m.in.offset))
 	}
 	keys := make([]bootKey, 0, len(conns))
@@ -68,7 +65,7 @@ func (r *run) readLogins() error {
 func (r *run) collector(key bootKey, ahead time.Duration) func(sshd.Change) {
 	return func(c sshd.Change) {
 		if c.Kind == sshd.Decided {
-			r.logins = append(r.logins, loginOf{c.Login, key.host, key.boot, ahead})
+			r.logins = append(r.logins, loginOf{Login: c.Login, host: key.host, boot: key.boot, ahead: ahead})
 		}
 	}
 }
@@ -83,25 +80,6 @@ func (r *run) place(m *message) bootKey {
 		}
 	}
 	return bootKey{m.host, h.bootAt(m.at.UnixMilli())}
-}
-
-// stop is a sign that the host was about to go down.
-type stop struct {
-	at  time.Time
-	pos ingest.Pos
-}
-
-// shutdowns notes the SYSTEM_SHUTDOWN records.
-func (r *run) shutdowns() {
-	for i := range r.scan.facts {
-		f := &r.scan.facts[i]
-		if f.Type != auparse.AUDIT_SYSTEM_SHUTDOWN {
-			continue
-		}
-		host := r.scan.nodes[f.node].host
-		key := bootKey{host, r.hosts[host].bootAt(f.Millis)}
-		r.stopped[key] = append(r.stopped[key], stop{time.UnixMilli(f.Millis).UTC(), f.Pos})
-	}
 }
 
 // lives bounds, for each accepted login, the life of its PID: by the next
@@ -138,28 +116,10 @@ func (r *run) lives() {
 					}
 				}
 				if !next.IsZero() {
+					l.next = next
 					t.LifeOf(l.Login, next)
 				}
 			}
 		}
 	}
-}
-
-// ended says how a login's session ended, when, and by which line; ok is
-// false where no end is in the evidence.
-func (r *run) ended(l *loginOf) (how string, s stop, ok bool) {
-	if l.End != nil {
-		return l.End.How, stop{l.End.Time, l.End.Pos}, true
-	}
-	if l.boot+1 >= len(r.hosts[l.host].boots) {
-		if stops := r.stopped[bootKey{l.host, l.boot}]; len(stops) > 0 && stops[len(stops)-1].at.After(l.Time) {
-			return "shutdown", stops[len(stops)-1], true
-		}
-		return "open", stop{}, false
-	}
-	if stops := r.stopped[bootKey{l.host, l.boot}]; len(stops) > 0 && stops[len(stops)-1].at.After(l.Time) {
-		return "shutdown", stops[len(stops)-1], true
-	}
-	next := r.hosts[l.host].boots[l.boot+1]
-	return "crash", stop{time.UnixMilli(next.start).UTC(), l.Pos}, true
 }

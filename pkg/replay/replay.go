@@ -46,7 +46,7 @@ type run struct {
 	scan     *scan
 	hosts    []host
 	logins   []loginOf
-	stopped  map[bootKey][]stop
+	ends     map[bootKey]*endings
 	trackers map[bootKey]*tracker.SessionTracker
 	joined   bool
 	items    []item
@@ -56,7 +56,7 @@ type run struct {
 // Run reads all sources and writes their events to w, in the order of
 // docs/design.md, whatever order the sources are in.
 func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Summary, error) {
-	r := &run{opt: opt, scan: newScan(), stopped: make(map[bootKey][]stop),
+	r := &run{opt: opt, scan: newScan(), ends: make(map[bootKey]*endings),
 		trackers: make(map[bootKey]*tracker.SessionTracker)}
 	r.w = auditevent.NewAuditEventWriter(&counted{w, &r.sum})
 	r.scan.rejects = func(pos ingest.Pos, what string, raw []byte) error {
@@ -124,7 +124,7 @@ func (r *run) conclude() error {
 		h.boots = resolveBoots(&audited[i], r.scan.journalBoots(i))
 	}
 	r.scan.stamps = nil
-	r.shutdowns()
+	r.factEnds()
 	return nil
 }
 
@@ -156,6 +156,7 @@ func (r *run) join() error {
 		}
 	}
 	r.lives()
+	r.settleEnds()
 	for _, t := range r.trackers {
 		t.Resolve()
 	}

@@ -19,6 +19,7 @@ type scan struct {
 	nodeAt map[nodeKey]int32
 
 	facts  []fact
+	auditd []fact // its own DAEMON_START and DAEMON_END
 	stamps []stamp
 	spans  map[spanKey]*span // what the journals say of boots
 	pairs  []accepted        // for the clock offset
@@ -199,6 +200,7 @@ func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 	s.nodes[id].audit = true
 	s.nodes[id].count++
 	if rec.Daemon() {
+		s.daemon(rec, id)
 		return
 	}
 	if n := len(s.stamps); n == 0 || s.stamps[n-1] != (stamp{rec.Millis, rec.Serial, id}) {

@@ -45,6 +45,12 @@ func (c *Connections) handle(k *connection, in *input) {
 		}
 	case PAMOpened:
 		k.Opened = true
+		for _, g := range k.Logins {
+			if !g.PAM {
+				g.PAM = true
+				in.emit(Change{Learned, g})
+			}
+		}
 	case Goodbye, Closed, Kicked, Killed, Expired, PAMClosed:
 		c.finish(k, in)
 	}

@@ -33,17 +33,20 @@ func (c *Connections) finish(k *connection, in *input) {
 	}
 	k.EndRank = rank
 	for _, g := range k.Logins {
-		g.End = &End{how, in.m.Time, in.pos}
+		g.End = &End{How: how, Silent: rank == silent, Time: in.m.Time, Pos: in.pos}
 		in.emit(Change{Ended, g})
 	}
 }
+
+// silent is the rank of an end that no line gives a reason for.
+const silent = 1
 
 // howEnded says how a line shows a login's end, and how strongly: the first of
 // the strongest counts. The close of PAM's session says only that it is over.
 func howEnded(l *Line) (how string, rank int) {
 	switch l.Kind {
 	case PAMClosed:
-		return Logout, 1
+		return Logout, silent
 	case Goodbye:
 		if l.Account != "" || l.Code == 0 { // "Disconnected from"
 			return Logout, 2

@@ -48,6 +48,7 @@ type Login struct {
 	SesConflict   bool      // entries of the connection disagree about either
 	LogindSession string
 	Sessions      []Started
+	PAM           bool // PAM's session was opened: its close is logged, unless the monitor is killed
 	End           *End
 	Conflict      []ingest.Pos `json:"-"` // the different Accepted lines of this one life of the PID: one is forged
 }
@@ -69,9 +70,10 @@ const (
 
 // End is how a connection ended, with the line that shows it.
 type End struct {
-	How  string
-	Time time.Time
-	Pos  ingest.Pos `json:"-"`
+	How    string
+	Silent bool // no line says why: PAM's session was closed, and that is all
+	Time   time.Time
+	Pos    ingest.Pos `json:"-"`
 }
 
 // ChangeKind is what happened to a Login.
