@@ -66,6 +66,6 @@ it opened, and writes every audit event of that session as enriched JSON.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newFile())
+	root.AddCommand(newFile(), newFollow())
 	return root
 }

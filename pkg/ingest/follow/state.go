@@ -44,24 +44,30 @@ type header struct {
 
 const program = "auditreplay follow"
 
-// WriteState puts the state into the file, whole or not at all: it is written
-// beside, synced, and renamed. v is written as JSON.
-func WriteState(path string, v any) error {
+// PrepareState encodes the state, as JSON, and gives the function that writes
+// it: that one may be called later and elsewhere.
+func PrepareState(path string, v any) (write func() error, err error) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sum := sha256.Sum256(body)
 	head, err := json.Marshal(header{program, Version, len(body), hex.EncodeToString(sum[:])})
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return func() error { return replaceFile(path, append(append(head, '\n'), body...)) }, nil
+}
+
+// replaceFile puts data into a file, whole or not at all: it is written
+// beside, synced, and renamed.
+func replaceFile(path string, data []byte) error {
 	next := path + ".new"
 	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(append(append(head, '\n'), body...))
+	_, err = f.Write(data)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		os.Remove(next)
 		return err
@@ -82,7 +88,7 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// ReadState reads what WriteState wrote. ok is false where there is no state.
+// ReadState reads what PrepareState made. ok is false where there is no state.
 // The error is a *Misfit where it cannot be used.
 func ReadState(path string, v any) (ok bool, err error) {
 	b, err := os.ReadFile(path)

@@ -1,0 +1,227 @@
+package live
+
+import (
+	"slices"
+	"time"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/sshd"
+)
+
+// login is a decision of sshd's until all about it is written.
+type login struct {
+	d       *sshd.Login
+	told    bool // the tracker knows it
+	written bool
+	end     time.Time // record time at which its end was last heard of
+}
+
+// messages gives sshd's messages to the connections of their boots. A message
+// waits until the audit log has been read up to its time, because that may
+// show a new boot.
+func (p *Pipeline) messages() error {
+	slices.SortStableFunc(p.ripe, func(a, b message) int { return a.Received.Compare(b.Received) })
+	for i := range p.ripe {
+		m := &p.ripe[i]
+		if !p.clock.Audit && m.Received.UnixMilli() > p.auditAt {
+			p.ripe = append(p.ripe[i:len(p.ripe):len(p.ripe)], p.fresh...)
+			p.fresh = p.fresh[:0]
+			return nil
+		}
+		p.message(m)
+		if p.failure != nil {
+			return p.failure
+		}
+	}
+	p.ripe = append(p.ripe[:0], p.fresh...)
+	p.fresh = p.fresh[:0]
+	return nil
+}
+
+func (p *Pipeline) message(m *message) {
+	var b *boot
+	switch {
+	case m.Boot != "":
+		b = p.bootNamed(&m.Message)
+	case len(p.boots) == 0:
+		b = p.newBoot(m.Received.UnixMilli(), "")
+	default:
+		b = p.boots[p.indexAt(m.Received.UnixMilli())]
+	}
+	sshd.Parse(m.Text, &p.line)
+	if p.line.Kind == sshd.Stopping {
+		b.stops = append(b.stops, stop{m.Received, m.Src, m.Line})
+	}
+	pos := ingest.Pos{Source: p.sources[m.Src], Line: m.Line}
+	b.conns.Add(&m.Message, pos, &p.line, func(c sshd.Change) { p.changed(b, c, m.Received) })
+}
+
+// changed takes what a connection found out.
+func (p *Pipeline) changed(b *boot, c sshd.Change, at time.Time) {
+	if c.Kind != sshd.Decided {
+		p.adopt(b, c.Login)
+	}
+	switch {
+	case c.Kind == sshd.Learned:
+		p.learned(b, c.Login)
+	case c.Kind == sshd.Decided && c.Login.Accepted:
+		b.logins = append(b.logins, &login{d: c.Login})
+	case c.Kind == sshd.Decided:
+		b.failed = append(b.failed, &login{d: c.Login})
+	case c.Kind == sshd.Ended && c.Login.End != nil:
+		for _, l := range b.logins {
+			if l.d == c.Login && l.end.IsZero() {
+				l.end = at
+			}
+		}
+	}
+}
+
+// adopt ties a login that was restored to the one that the connections have
+// of it.
+func (p *Pipeline) adopt(b *boot, d *sshd.Login) {
+	for _, l := range slices.Concat(b.logins, b.failed) {
+		if l.d == d {
+			return
+		}
+		if l.d.PID == d.PID && l.d.Life == d.Life && l.d.N == d.N && l.d.Text == d.Text {
+			l.d = d
+			if l.told && b.tracker != nil {
+				b.tracker.Adopt(d)
+			}
+			return
+		}
+	}
+}
+
+// learned tells the tracker that more is known of a login that it has.
+func (p *Pipeline) learned(b *boot, d *sshd.Login) {
+	for _, l := range b.logins {
+		if l.d == d && l.told && p.failure == nil {
+			p.failure = b.tracker.Learned(d)
+		}
+	}
+}
+
+// loginOf finds the login that waits for a session: the one of its opener's
+// pid, or the one that the journal says belongs to it.
+func (b *boot) loginOf(s *session, window time.Duration) *login {
+	var best *login
+	var apart time.Duration
+	for _, l := range b.logins {
+		if l.told && l.written && !(l.d.AuditSes == s.id) {
+			continue
+		}
+		dt := time.UnixMilli(s.opened).Sub(l.d.Time)
+		named := l.d.AuditSes == s.id && !l.d.SesConflict
+		same := s.leader != 0 && l.d.PID == s.leader && dt >= -window/2 && dt <= window
+		if (named || same) && (best == nil || dt.Abs() < apart) {
+			best, apart = l, dt.Abs()
+		}
+	}
+	return best
+}
+
+// settleLogins writes the logins that nothing more is expected of.
+func (p *Pipeline) settleLogins(b *boot) error {
+	now := p.now()
+	since := func(t time.Time) time.Duration { return time.Duration(now-t.UnixMilli()) * time.Millisecond }
+	b.conns.Expire(time.UnixMilli(now).Add(-3*endWait*10), func(c sshd.Change) { p.changed(b, c, time.UnixMilli(now).UTC()) })
+	var err error
+	b.failed = slices.DeleteFunc(b.failed, func(l *login) bool {
+		if err != nil || since(l.d.Received) < failWait {
+			return false
+		}
+		err = b.tracker.WriteLogin(l.d)
+		return err == nil
+	})
+	b.logins = slices.DeleteFunc(b.logins, func(l *login) bool {
+		if err != nil {
+			return false
+		}
+		if !l.written && since(l.d.Received) >= p.opt.LoginWindow && !b.waitsFor(l) {
+			err = p.writeAlone(b, l)
+		}
+		if err != nil || !l.written || l.end.IsZero() || since(l.end) < endWait {
+			return false
+		}
+		err = b.tracker.WriteLogout(l.d, l.d.End.Time, l.d.End.Pos, l.d.End.How)
+		return err == nil
+	})
+	return err
+}
+
+// waitsFor reports whether a session that is not settled has the login's pid.
+func (b *boot) waitsFor(l *login) bool {
+	return slices.ContainsFunc(b.unsettled, func(s *session) bool { return s.leader == l.d.PID })
+}
+
+// writeAlone writes a login whose session was not found in time.
+func (p *Pipeline) writeAlone(b *boot, l *login) error {
+	if !l.told {
+		l.told = true
+		if err := b.tracker.Login(l.d, 0); err != nil {
+			return err
+		}
+	}
+	l.written = true
+	return b.tracker.WriteLogin(l.d)
+}
+
+// endBoot ends a boot: all that it still holds is written, and the sessions
+// that were open ended with it.
+func (p *Pipeline) endBoot(b, next *boot) error {
+	if b.tracker == nil && len(b.logins)+len(b.failed) == 0 {
+		return nil
+	}
+	if b.tracker == nil {
+		b.ID = b.Journal
+		if b.ID == "" {
+			b.ID = "@unknown"
+		}
+		b.tracker = p.newTracker(b)
+	}
+	b.conns.Close(func(c sshd.Change) { p.changed(b, c, time.UnixMilli(p.now()).UTC()) })
+	for _, s := range b.unsettled {
+		l := b.loginOf(s, p.opt.LoginWindow)
+		if l == nil && p.opt.SSHD && (s.exe == "" || isSSHD(s.exe)) {
+			p.enc.expire(b.ID, s.id)
+		}
+		if err := p.handOver(b, s, l); err != nil {
+			return err
+		}
+	}
+	b.unsettled = nil
+	for _, l := range b.failed {
+		if err := b.tracker.WriteLogin(l.d); err != nil {
+			return err
+		}
+	}
+	b.failed = nil
+	for _, l := range b.logins {
+		if !l.written {
+			if err := p.writeAlone(b, l); err != nil {
+				return err
+			}
+		}
+		how, at, pos := p.wentDown(b, next, l)
+		if err := b.tracker.WriteLogout(l.d, at, pos, how); err != nil {
+			return err
+		}
+	}
+	b.logins = nil
+	return nil
+}
+
+// wentDown says how a login's session ended that its boot ended with.
+func (p *Pipeline) wentDown(b, next *boot, l *login) (how string, at time.Time, pos ingest.Pos) {
+	if l.d.End != nil {
+		return l.d.End.How, l.d.End.Time, l.d.End.Pos
+	}
+	slices.SortStableFunc(b.stops, func(x, y stop) int { return x.At.Compare(y.At) })
+	if n := len(b.stops); n > 0 && b.stops[n-1].At.After(l.d.Time) {
+		s := b.stops[n-1]
+		return "shutdown", s.At, ingest.Pos{Source: p.sources[s.Src], Line: s.Line}
+	}
+	return "crash", time.UnixMilli(next.Start).UTC(), l.d.Pos
+}

@@ -1,0 +1,202 @@
+package live
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"auditreplay/pkg/ingest/auditd"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
+)
+
+// session is an audit session until the tracker knows all about it.
+type session struct {
+	id      string
+	leader  int
+	opened  int64 // its LOGIN, else the first that was seen of it
+	byLogin bool
+	started bool   // its opener's USER_START was seen
+	exe     string // its opener's program
+	facts   []auditd.Fact
+	held    []*unit
+	settled bool
+	ended   bool // its leader closed it
+	last    int64
+	touched time.Time // wall time of its latest fact
+}
+
+// session gives the boot's session with that id.
+func (b *boot) session(id string, millis int64) *session {
+	s := b.sessions[id]
+	if s == nil {
+		s = &session{id: id, opened: millis}
+		b.sessions[id] = s
+		b.unsettled = append(b.unsettled, s)
+	}
+	return s
+}
+
+// fact takes what a record says of its session, at once: its event may come
+// later.
+func (p *Pipeline) fact(rec *auditd.Record, b *boot) {
+	key := keyOf(rec)
+	switch {
+	case rec.Type == auparse.AUDIT_SYSCALL:
+		if key != p.login {
+			return
+		}
+	case !auditd.FactType(rec.Type):
+		return
+	case rec.Type == auparse.AUDIT_LOGIN:
+		p.login = key
+	}
+	var f auditd.Fact
+	p.facts.Read(rec, &f)
+	if f.Type == auparse.AUDIT_SYSTEM_SHUTDOWN {
+		b.stops = append(b.stops, stop{time.UnixMilli(f.Millis).UTC(), pathOf(f.Pos.Source), f.Pos.Line})
+	}
+	if !f.HasSes || f.Ses == auditd.UnsetID || f.Type == auparse.AUDIT_LOGIN && !f.OK {
+		return
+	}
+	s := b.session(strconv.FormatUint(uint64(f.Ses), 10), f.Millis)
+	s.last, s.touched = max(s.last, f.Millis), p.clock.Wall
+	s.learn(&f)
+	if s.settled {
+		b.tracker.Learn(&f)
+		return
+	}
+	s.facts = append(s.facts, f)
+}
+
+// learn takes over what decides how long the session is waited for.
+func (s *session) learn(f *auditd.Fact) {
+	switch f.Type {
+	case auparse.AUDIT_LOGIN:
+		s.leader, s.opened, s.byLogin = f.PID, f.Millis, true
+	case auparse.AUDIT_SYSCALL:
+		s.exe = f.Exe
+	case auparse.AUDIT_USER_START:
+		if f.PID == s.leader && f.OK {
+			s.exe, s.started = f.Exe, true
+		}
+	case auparse.AUDIT_USER_END, auparse.AUDIT_CRED_DISP:
+		s.ended = s.ended || f.PID == s.leader && f.Op != "login"
+	}
+}
+
+// isSSHD reports whether exe is a server of OpenSSH.
+func isSSHD(exe string) bool {
+	base := strings.TrimSuffix(exe[strings.LastIndexByte(exe, '/')+1:], " (deleted)")
+	return base == "sshd" || strings.HasPrefix(base, "sshd-")
+}
+
+// settle decides what it can of a boot's sessions and logins.
+func (p *Pipeline) settle(b *boot) error {
+	if !p.ready(b) {
+		return nil
+	}
+	for len(b.loose) > 0 {
+		u := b.loose[0]
+		b.loose = b.loose[1:]
+		if err := p.write(u); err != nil {
+			return err
+		}
+	}
+	kept := b.unsettled[:0]
+	for i, s := range b.unsettled {
+		done, err := p.settleOne(b, s)
+		if err != nil {
+			b.unsettled = append(kept, b.unsettled[i:]...)
+			return err
+		}
+		if !done {
+			kept = append(kept, s)
+		}
+	}
+	clear(b.unsettled[len(kept):])
+	b.unsettled = kept
+	return p.settleLogins(b)
+}
+
+// settleOne hands a session over to the tracker, when its login is there and
+// what goes with it, when it is known to wait for none, or when its time is up.
+func (p *Pipeline) settleOne(b *boot, s *session) (bool, error) {
+	if len(s.held) == 0 {
+		return false, nil
+	}
+	now := p.now()
+	grown := now-s.opened >= settleWait.Milliseconds() || p.quiet(s.touched, settleWall)
+	l := b.loginOf(s, p.opt.LoginWindow)
+	local := s.exe != "" && !isSSHD(s.exe)
+	switch {
+	case local && (s.started || grown), l != nil && grown:
+	case !p.opt.SSHD && grown:
+	case now-s.opened >= p.opt.LoginWindow.Milliseconds():
+		if p.opt.SSHD && l == nil && !local {
+			p.enc.expire(b.ID, s.id)
+		}
+	default:
+		return false, nil
+	}
+	return true, p.handOver(b, s, l)
+}
+
+// handOver tells the tracker all that is known of a session, and then its
+// events.
+func (p *Pipeline) handOver(b *boot, s *session, l *login) error {
+	slices.SortStableFunc(s.facts, func(x, y auditd.Fact) int {
+		return cmp.Or(cmp.Compare(x.Millis, y.Millis), cmp.Compare(x.Serial, y.Serial), cmp.Compare(x.Type, y.Type))
+	})
+	for i := range s.facts {
+		b.tracker.Learn(&s.facts[i])
+	}
+	s.facts, s.settled = nil, true
+	if l != nil && !l.told {
+		l.told = true
+		if err := b.tracker.Login(l.d, 0); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(s.held, func(x, y *unit) int {
+		return cmp.Or(cmp.Compare(x.key.millis, y.key.millis), cmp.Compare(x.key.serial, y.key.serial))
+	})
+	for len(s.held) > 0 {
+		u := s.held[0]
+		s.held = s.held[1:]
+		if err := p.write(u); err != nil {
+			return err
+		}
+	}
+	s.held = nil
+	// Where no login was bound, that is decided too.
+	b.tracker.DeleteUsersWithoutLoginsBefore(time.UnixMilli(max(s.opened, s.last) + 1))
+	if l == nil {
+		return nil
+	}
+	l.written = true
+	return b.tracker.WriteLogin(l.d)
+}
+
+// sweep forgets what is long over.
+func (p *Pipeline) sweep() {
+	now := p.now()
+	if now-p.swept < time.Minute.Milliseconds() {
+		return
+	}
+	p.swept = now
+	before := now - keep.Milliseconds()
+	for _, b := range p.boots {
+		for id, s := range b.sessions {
+			if s.settled && (s.last < before || s.ended && s.last < now-time.Hour.Milliseconds()) {
+				delete(b.sessions, id)
+				p.enc.forget(b.ID, id)
+			}
+		}
+		if b.tracker != nil {
+			b.tracker.DeleteRemoteUserLoginsBefore(time.UnixMilli(before))
+		}
+	}
+}
