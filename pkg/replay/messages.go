@@ -81,6 +81,9 @@ func (ms *messageSource) read() (*message, error) {
 		m := &e.Message
 		if isCivil(e) {
 			ms.civil.Resolve(m, ms.in.civil.loc)
+			if ms.scan.observer != nil {
+				ms.scan.observed(ms.in, e)
+			}
 		}
 		if e.Kind != ingest.MessageEntry || m.LogindLeader == 0 && !fromSSHD(m) {
 			continue

@@ -22,11 +22,11 @@ var ErrInterrupted = errors.New("interrupted")
 type Options struct {
 	Host      string // name of the host, where the evidence is silent or says it in two ways
 	MachineID string
-	Raw       bool           // the records' own lines in every event
+	Raw       bool // the records' own lines in every event
+	Scope     Scope
 	Year      int            // of the last line of logs whose lines have none; 0: found from the evidence
 	Zone      *time.Location // of logs whose lines have none; nil: found from the evidence
-	Scope     Scope
-	Workers   int // 1 does one thing at a time; the output is the same for any number
+	Workers   int            // 1 does one thing at a time; the output is the same for any number
 	Log       *zap.SugaredLogger
 
 	Names     func(fingerprint string, ca bool) []schema.Name
@@ -36,6 +36,7 @@ type Options struct {
 	// the run.
 	Reject      func(pos ingest.Pos, what string, raw []byte) error
 	Interrupted func() bool
+	Observer    Observer // may be nil
 }
 
 // run is one replay.
@@ -66,8 +67,9 @@ func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Sum
 		}
 		return nil
 	}
+	r.scan.observer = opt.Observer
 	r.addInputs(sources)
-	for _, step := range []func() error{r.readAll, r.conclude, r.readLogins, r.join, r.emit} {
+	for _, step := range []func() error{r.readAll, r.conclude, r.readLogins, r.join, r.conclusions, r.emit} {
 		if err := step(); err != nil {
 			return r.summary(), err
 		}

@@ -28,6 +28,7 @@ type scan struct {
 	factReader *auditd.Facts
 	line       sshd.Line
 	rejects    func(pos ingest.Pos, what string, raw []byte) error
+	observer   Observer
 }
 
 // node is a name that records or messages give their host, within one group
@@ -123,6 +124,9 @@ func (s *scan) source(in *input) error {
 		if err := s.entry(in, e); err != nil && failed == nil {
 			failed = err
 		}
+		if s.observer != nil && !isCivil(e) {
+			s.observed(in, e)
+		}
 	}
 	names := nodeNames{scan: s, group: in.group}
 	var login loginEvent
@@ -133,6 +137,9 @@ func (s *scan) source(in *input) error {
 		rec.Via = e.Message.Host
 		id := names.of(rec)
 		s.record(rec, id, &login)
+		if s.observer != nil {
+			s.observer.Record(int(id), rec)
+		}
 		in.civil.record(&e.Message, rec)
 		if e.Message.Boot != "" {
 			s.span(id, &e.Message)
