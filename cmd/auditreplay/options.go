@@ -36,6 +36,9 @@ type options struct {
 	quiet           bool
 	workers         int
 	logLevel        string
+
+	saved  bool                                        // the inputs are saved outputs, once they are known
+	summed func(*ingest.Inputs, *replay.Summary) error // called before the view is closed; may be nil
 }
 
 func (o *options) register(cmd *cobra.Command) {
@@ -68,10 +71,13 @@ func (o *options) logger(stderr io.Writer) (*zap.SugaredLogger, error) {
 
 // discover finds the evidence and refuses what is none.
 func (o *options) discover(cmd *cobra.Command, paths []string) (*ingest.Inputs, error) {
-	in, err := ingest.Discover(paths, ingest.Options{Stdin: cmd.InOrStdin(), Detect: []func([]byte) (ingest.Kind, string){
+	in, err := ingest.Discover(paths, ingest.Options{Stdin: cmd.InOrStdin(), Detect: []func([]byte) (ingest.Kind, string){detectSaved,
 		func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}})
 	if err != nil {
 		return nil, err
+	}
+	if allSaved(in) {
+		return in, nil
 	}
 	for _, s := range in.Sources {
 		switch s.Kind {
@@ -127,8 +133,17 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 
 	enc, flush := v(out)
 	filter := &replay.Filter{Scope: scope, Next: enc}
-	sum, err := replay.Run(in.Sources, filter, replay.Options{Host: o.host, MachineID: o.machineID, Raw: o.raw, Scope: scope, Workers: o.workers,
+	replayed := replay.Run
+	if o.saved = allSaved(in); o.saved {
+		replayed = readSaved
+	}
+	sum, err := replayed(in.Sources, filter, replay.Options{Host: o.host, MachineID: o.machineID, Raw: o.raw, Scope: scope, Workers: o.workers,
 		Log: log, Reject: rejects.add, Interrupted: interrupted})
+	sum.AddDamage(in)
+	sum.Written, sum.LeftOut = filter.Written, filter.LeftOut
+	if err == nil && o.summed != nil {
+		err = o.summed(in, sum)
+	}
 	if err == nil {
 		err = flush()
 	}
@@ -143,8 +158,6 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 	case err != nil:
 		return err
 	}
-	sum.AddDamage(in)
-	sum.Written, sum.LeftOut = filter.Written, filter.LeftOut
 	return o.finish(cmd, out, sum)
 }
 
@@ -154,7 +167,11 @@ func (o *options) finish(cmd *cobra.Command, out *replay.Output, sum *replay.Sum
 	if err != nil {
 		return err
 	}
-	if !o.quiet {
+	switch {
+	case o.quiet:
+	case o.saved:
+		savedText(cmd.ErrOrStderr(), sum)
+	default:
 		sum.WriteText(cmd.ErrOrStderr())
 	}
 	if o.summaryJSON != "" {

@@ -61,11 +61,12 @@ func newRoot() *cobra.Command {
 		Long: `auditreplay replays Linux audit logs and sshd's log offline. It joins each sshd
 login (key fingerprint, certificate key ID, address) to the kernel audit session
 it opened, and writes every audit event of that session as enriched JSON.`,
-		Example: `  auditreplay file audit.log
-  auditreplay file /var/log/audit sshd.export -o events.jsonl`,
+		Example: `  auditreplay sessions /var/log/audit sshd.export
+  auditreplay file /var/log/audit sshd.export -o events.jsonl
+  auditreplay timeline events.jsonl`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newFile(), newFollow())
+	root.AddCommand(newFile(), newFollow(), newSessions(), newTimeline(), newTree(), newReport(), newVersion(), newMan())
 	return root
 }

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/replay"
+	"auditreplay/pkg/schema"
+
+	"github.com/metal-toolbox/auditevent"
+)
+
+// savedHint marks a source as a saved output of file: no evidence, but the
+// events that were made of it.
+const savedHint = "a saved output cannot be joined with evidence: give it alone"
+
+// detectSaved tells a saved output by its first bytes.
+func detectSaved(head []byte) (ingest.Kind, string) {
+	if schema.IsSaved(head) {
+		return ingest.UnusableKind, savedHint
+	}
+	return ingest.UnknownKind, ""
+}
+
+// allSaved reports whether the inputs are saved outputs and nothing else.
+func allSaved(in *ingest.Inputs) bool {
+	for _, s := range in.Sources {
+		if s.Hint != savedHint {
+			return false
+		}
+	}
+	return len(in.Sources) > 0
+}
+
+// readSaved gives the events of saved outputs to next, file by file.
+func readSaved(sources []*ingest.Source, next auditevent.EventEncoder, opt replay.Options) (*replay.Summary, error) {
+	sum := &replay.Summary{Produced: make(map[string]int64), Actions: make(map[string]int64)}
+	for _, src := range sources {
+		if err := readSavedFile(src, next, opt, sum); err != nil {
+			return sum, err
+		}
+		sum.Sources = append(sum.Sources, replay.SourceSummary{Name: src.Name, Path: src.Path, Kind: "saved output", Counts: src.Counts})
+	}
+	return sum, nil
+}
+
+func readSavedFile(src *ingest.Source, next auditevent.EventEncoder, opt replay.Options, sum *replay.Summary) error {
+	r, err := src.OpenRaw()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	count := &ingest.CountingReader{R: r}
+	dec := schema.NewDecoder(count, src.Name)
+	defer func() { src.Counts.Bytes = count.N.Load() }()
+	for {
+		if opt.Interrupted != nil && opt.Interrupted() {
+			return replay.ErrInterrupted
+		}
+		e, err := dec.Next()
+		var bad *schema.LineError
+		var damage *ingest.Damage
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.As(err, &damage):
+			sum.Damage = append(sum.Damage, damage.Error())
+			return nil
+		case errors.As(err, &bad):
+			src.Counts.Read++
+			src.Counts.Rejected++
+			sum.Rejected++
+			if err := opt.Reject(ingest.Pos{Source: src, Line: int64(bad.Line)}, bad.Err.Error(), nil); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return fmt.Errorf("%s: %w", src.Path, err)
+		}
+		src.Counts.Read++
+		src.Counts.Evidence++
+		if err := next.Encode(known(e, sum)); err != nil {
+			return err
+		}
+	}
+}
+
+// known gives an event of a saved output the parts that views rely on, and
+// counts it.
+func known(e *auditevent.AuditEvent, sum *replay.Summary) *auditevent.AuditEvent {
+	x := schema.Of(e)
+	if x.Session == nil {
+		x.Session = new(schema.Session)
+		x.Attach(e)
+	}
+	x.Session.NotSSH = x.Session.Attribution == schema.Local
+	sum.Produced[e.Type]++
+	switch e.Type {
+	case schema.TypeAction:
+		sum.Actions[x.Session.Attribution]++
+		sum.Events++
+	case schema.TypeSystem:
+		sum.Events++
+	case schema.TypeLogin:
+		if e.Outcome == schema.Succeeded {
+			sum.Accepted++
+		} else {
+			sum.Refused++
+		}
+	}
+	return e
+}
+
+// savedText is the closing summary of what was read from saved outputs, with
+// what they do not tell.
+func savedText(w io.Writer, sum *replay.Summary) {
+	fmt.Fprintf(w, "read      %d saved events: %d logins accepted, %d refused; %d rejected lines\n",
+		sum.Read()-sum.Rejected, sum.Accepted, sum.Refused, sum.Rejected)
+	fmt.Fprintf(w, "written   %d, left out by scope and filters %d\n", sum.Written, sum.LeftOut)
+	fmt.Fprintln(w, "not known from a saved output: what its own scope and filters left out, which")
+	fmt.Fprintln(w, "          audit rules were active, gaps and damage of the evidence, its hashes")
+}
