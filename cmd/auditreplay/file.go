@@ -24,6 +24,7 @@ says. All inputs of one run are joined.`,
   journalctl -o export -t sshd | auditreplay file audit.log -`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.transient = true
 			return o.run(cmd, args, jsonLines)
 		},
 	}

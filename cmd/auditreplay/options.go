@@ -26,6 +26,7 @@ type options struct {
 	host, machineID string
 	scope           string
 	raw             bool
+	transient       bool // the view keeps no string of an event
 	output          string
 	force           bool
 	strict          bool
@@ -137,7 +138,7 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 	if o.saved = allSaved(in); o.saved {
 		replayed = readSaved
 	}
-	sum, err := replayed(in.Sources, filter, replay.Options{Host: o.host, MachineID: o.machineID, Raw: o.raw, Scope: scope, Workers: o.workers,
+	sum, err := replayed(in.Sources, filter, replay.Options{Host: o.host, MachineID: o.machineID, Raw: o.raw, Scope: scope, Workers: o.workers, Transient: o.transient,
 		Log: log, Reject: rejects.add, Interrupted: interrupted})
 	sum.AddDamage(in)
 	sum.Written, sum.LeftOut = filter.Written, filter.LeftOut

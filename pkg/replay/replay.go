@@ -26,6 +26,7 @@ type Options struct {
 	Scope     Scope
 	Year      int            // of the last line of logs whose lines have none; 0: found from the evidence
 	Zone      *time.Location // of logs whose lines have none; nil: found from the evidence
+	Transient bool           // the view keeps no string of an event after Encode
 	Workers   int            // 1 does one thing at a time; the output is the same for any number
 	Log       *zap.SugaredLogger
 
@@ -173,7 +174,7 @@ func (r *run) tracker(key bootKey) *tracker.SessionTracker {
 	if t == nil {
 		h := &r.hosts[key.host]
 		t = tracker.New(r.w, r.opt.Log, tracker.Options{Host: h.name, MachineID: h.machine, Boot: h.boots[key.boot].id,
-			KeepUnjoined: true, Raw: r.opt.Raw, Names: r.opt.Names, UserNames: r.opt.UserNames})
+			KeepUnjoined: true, Raw: r.opt.Raw, Transient: r.opt.Transient, AllHaveSes: !r.scan.frags, Names: r.opt.Names, UserNames: r.opt.UserNames})
 		if r.joined {
 			t.Resolve()
 		}

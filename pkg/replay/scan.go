@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"auditreplay/pkg/ingest"
@@ -23,7 +24,7 @@ type scan struct {
 	stamps []stamp
 	spans  map[spanKey]*span // what the journals say of boots
 	pairs  []accepted        // for the clock offset
-	frags  bool              // events may have lost their SYSCALL: processes must be remembered
+	frags  bool              // events may lack ses=: processes must be remembered
 
 	factReader *auditd.Facts
 	line       sshd.Line
@@ -146,7 +147,8 @@ func (s *scan) source(in *input) error {
 		}
 	}
 	in.stretches = in.stretches[:0]
-	var c auditd.Chunk
+	s.reserve(in.src.Size)
+	c := auditd.Chunk{Heads: true}
 	for failed == nil {
 		err := rs.next(&c)
 		if len(c.Records) > 0 {
@@ -169,6 +171,13 @@ func (s *scan) source(in *input) error {
 		counts.Bytes = in.src.Size
 	}
 	return failed
+}
+
+// reserve makes room for what a source of that many bytes usually holds: to
+// grow step by step costs more than to read it.
+func (s *scan) reserve(size int64) {
+	s.stamps = slices.Grow(s.stamps, int(min(max(size, 0)/600, maxStamps-int64(min(len(s.stamps), maxStamps)))))
+	s.facts = slices.Grow(s.facts, int(min(max(size, 0)/3000, 1<<16)))
 }
 
 // nodeNames finds the node of a record; nearly all have the one before's.
@@ -203,6 +212,10 @@ type loginEvent struct {
 	valid  bool
 }
 
+// typeURINGOP is the record of an io_uring operation: it has a pid, and on
+// several kernels no ses.
+const typeURINGOP = 1336
+
 func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 	s.nodes[id].audit = true
 	s.nodes[id].count++
@@ -211,9 +224,14 @@ func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 		return
 	}
 	if n := len(s.stamps); n == 0 || s.stamps[n-1] != (stamp{rec.Millis, rec.Serial, id}) {
+		if n >= maxStamps {
+			s.thinStamps()
+		}
 		s.stamps = append(s.stamps, stamp{rec.Millis, rec.Serial, id})
 	}
 	switch {
+	case rec.Type == typeURINGOP:
+		s.frags = true
 	case rec.Type == auparse.AUDIT_SYSCALL:
 		if !login.valid || *login != (loginEvent{rec.Millis, rec.Serial, id, true}) {
 			return
@@ -224,9 +242,12 @@ func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 		*login = loginEvent{rec.Millis, rec.Serial, id, true}
 	}
 	var f fact
+	rec.Split()
 	s.factReader.Read(rec, &f.Fact)
 	f.node = id
-	s.facts = append(s.facts, f)
+	if f.HasSes && f.Ses != auditd.UnsetID || f.Type >= auparse.AUDIT_SYSTEM_BOOT || f.Type == auparse.AUDIT_LOGIN {
+		s.facts = append(s.facts, f)
+	}
 }
 
 // entry takes what is no audit record.

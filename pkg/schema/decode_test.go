@@ -129,7 +129,7 @@ func TestDecodeEncoded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hidden := cmpopts.IgnoreUnexported(schema.Event{})
+	hidden := cmpopts.IgnoreUnexported(schema.Event{}, schema.Extra{})
 	if diff := cmp.Diff(e, got, hidden); diff != "" {
 		t.Errorf("-written +read:\n%s", diff)
 	}

@@ -120,9 +120,6 @@ func (a *appender) extra(dst []byte, m map[string]any) []byte {
 	return closeObject(dst)
 }
 
-// extraKeys is the number of keys that Extra has.
-const extraKeys = 10
-
 // extraSlot is the place of a key of Extra in the output, -1 for a foreign
 // key, and extraKey the text of the place.
 func extraSlot(key string) int {

@@ -60,7 +60,7 @@ func FuzzParser(f *testing.F) {
 		if err != nil {
 			t.Fatalf("read what encoding/json refuses: %v", err)
 		}
-		hidden := cmpopts.IgnoreUnexported(Event{})
+		hidden := cmpopts.IgnoreUnexported(Event{}, Extra{})
 		if diff := cmp.Diff(want, got, hidden); diff != "" {
 			t.Fatalf("-encoding/json +parser:\n%s", diff)
 		}

@@ -29,7 +29,11 @@
 // sshd accepted or refused; its credential is what was presented for it.
 package schema
 
-import "github.com/metal-toolbox/auditevent"
+import (
+	"math/bits"
+
+	"github.com/metal-toolbox/auditevent"
+)
 
 // The values of AuditEvent.Type.
 const (
@@ -68,7 +72,14 @@ type Extra struct {
 	ProcessArgsHex []string    `json:"process_args_hex,omitempty"` // every argument's bytes in hex, where one of them is not UTF-8
 	Session        *Session    `json:"session,omitempty"`
 	User           *Users      `json:"user,omitempty"`
+
+	at   *auditevent.AuditEvent // whose map it was attached to last
+	keys uint16                 // that it put there, a bit each
 }
+
+// Reset empties x for another event. Attached to the same AuditEvent again it
+// has only the difference to write.
+func (x *Extra) Reset() { *x = Extra{at: x.at, keys: x.keys} }
 
 // Event names the audit event or sshd line that an enriched event came from.
 type Event struct {
@@ -159,33 +170,104 @@ type User struct {
 }
 
 // Attach makes e's Metadata.Extra hold exactly what x has. The map is made
-// once and reused; x and all it points to must outlive the event's use.
+// once and reused, and nobody else writes to it; x and all it points to must
+// outlive the event's use.
 func (x *Extra) Attach(e *auditevent.AuditEvent) {
 	m := e.Metadata.Extra
 	if m == nil {
-		m = make(map[string]any, 10)
+		m = make(map[string]any, extraKeys)
 		e.Metadata.Extra = m
 	}
-	set := func(key string, known bool, v any) {
-		if known {
-			m[key] = v
-		} else {
-			delete(m, key)
+	if x.at != e || x.keys == 0 {
+		clear(m)
+		x.at, x.keys = e, 0
+	}
+	keys := x.known()
+	for gone := x.keys &^ keys; gone != 0; gone &= gone - 1 {
+		delete(m, extraNames[bits.TrailingZeros16(gone)])
+	}
+	for come := keys &^ x.keys; come != 0; come &= come - 1 {
+		slot := bits.TrailingZeros16(come)
+		m[extraNames[slot]] = x.slot(slot)
+	}
+	// The values that may be another pointer than last time.
+	for stay := keys & x.keys & pointers; stay != 0; stay &= stay - 1 {
+		slot := bits.TrailingZeros16(stay)
+		if name, v := extraNames[slot], x.slot(slot); m[name] != v {
+			m[name] = v
 		}
 	}
-	set("action", x.Action != "", &x.Action)
-	set("credential", x.Credential != nil, x.Credential)
-	set("event", x.Event != nil, x.Event)
-	set("how", x.How != "", &x.How)
-	set("object", x.Object != nil, x.Object)
-	set("process", x.Process != nil, x.Process)
-	set("process_args", len(x.ProcessArgs) > 0, &x.ProcessArgs)
-	set("process_args_hex", len(x.ProcessArgsHex) > 0, &x.ProcessArgsHex)
-	set("session", x.Session != nil, x.Session)
-	set("user", x.User != nil, x.User)
+	x.keys = keys
 	if x.Event != nil {
 		x.Event.of = x
 	}
+}
+
+// The members of Extra in the order of their names, which is that of the output.
+const (
+	slotAction = iota
+	slotCredential
+	slotEvent
+	slotHow
+	slotObject
+	slotProcess
+	slotArgs
+	slotArgsHex
+	slotSession
+	slotUser
+	extraKeys
+)
+
+// pointers are the members whose value in the map is a field of Extra itself.
+const pointers = 1<<slotCredential | 1<<slotEvent | 1<<slotObject | 1<<slotProcess | 1<<slotSession | 1<<slotUser
+
+var extraNames = [extraKeys]string{"action", "credential", "event", "how", "object", "process",
+	"process_args", "process_args_hex", "session", "user"}
+
+// known gives the members that have a value, a bit each.
+func (x *Extra) known() uint16 {
+	var keys uint16
+	set := func(slot int, known bool) {
+		if known {
+			keys |= 1 << slot
+		}
+	}
+	set(slotAction, x.Action != "")
+	set(slotCredential, x.Credential != nil)
+	set(slotEvent, x.Event != nil)
+	set(slotHow, x.How != "")
+	set(slotObject, x.Object != nil)
+	set(slotProcess, x.Process != nil)
+	set(slotArgs, len(x.ProcessArgs) > 0)
+	set(slotArgsHex, len(x.ProcessArgsHex) > 0)
+	set(slotSession, x.Session != nil)
+	set(slotUser, x.User != nil)
+	return keys
+}
+
+// slot gives a member as it stands in the map.
+func (x *Extra) slot(slot int) any {
+	switch slot {
+	case slotAction:
+		return &x.Action
+	case slotCredential:
+		return x.Credential
+	case slotEvent:
+		return x.Event
+	case slotHow:
+		return &x.How
+	case slotObject:
+		return x.Object
+	case slotProcess:
+		return x.Process
+	case slotArgs:
+		return &x.ProcessArgs
+	case slotArgsHex:
+		return &x.ProcessArgsHex
+	case slotSession:
+		return x.Session
+	}
+	return x.User
 }
 
 // Of returns the typed form of e's Metadata.Extra: the attached Extra itself

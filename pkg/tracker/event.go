@@ -55,7 +55,12 @@ func (t *SessionTracker) event(ev *auditd.Event) error {
 	if ses == "" {
 		ses = t.procs.sessionOf(ev)
 	}
-	owner := t.procs.see(ev, ses)
+	var owner *login
+	if !t.opt.AllHaveSes || t.procs.owners != nil || t.shared {
+		owner = t.procs.see(ev, ses)
+	} else {
+		t.procs.events++
+	}
 	if unset(ses) {
 		return t.eventOfNone(ev, ses, owner)
 	}

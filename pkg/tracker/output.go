@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/auditd"
@@ -32,7 +33,7 @@ type output struct {
 	uid   schema.User
 	euid  schema.User
 	sess  schema.Session
-	pos   []byte
+	bytes []byte // what its strings are made of
 	args  []string
 	hexes []string
 	raw   []string
@@ -40,19 +41,24 @@ type output struct {
 
 // compose fills o with all of an event but whose it is.
 func (t *SessionTracker) compose(ev *auditd.Event, o *output) *output {
-	o.pos = appendPos(o.pos[:0], ev.Records)
-	o.ev = schema.Event{ID: eventID(ev), Type: ev.TypeStr, Syscall: ev.Syscall, Exit: ev.Exit, Keys: ev.Keys,
-		Node: ev.Node, Pos: string(o.pos), Late: ev.Late, Contradictions: ev.Contradictions}
+	if t.opt.Transient {
+		o.bytes = o.bytes[:0]
+	} else {
+		o.bytes = make([]byte, 0, 512)
+	}
+	o.ev = schema.Event{ID: o.eventID(ev), Type: ev.TypeStr, Syscall: ev.Syscall, Exit: ev.Exit, Keys: ev.Keys,
+		Node: ev.Node, Pos: o.position(ev), Late: ev.Late, Contradictions: ev.Contradictions}
 	if t.opt.Raw || ev.Uncoalesced {
 		o.raw = o.raw[:0]
 		for i := range ev.Records {
-			o.raw = append(o.raw, string(ev.Records[i].Line))
+			o.raw = append(o.raw, o.str(ev.Records[i].Line))
 		}
 		o.ev.Raw = o.raw
 	}
-	o.extra = schema.Extra{Action: ev.Action, How: string(ev.How), Event: &o.ev}
+	o.extra.Reset()
+	o.extra.Action, o.extra.How, o.extra.Event = ev.Action, o.str(ev.How), &o.ev
 	if ev.ObjectType != "" || len(ev.ObjectPrimary) > 0 || len(ev.ObjectSecondary) > 0 {
-		o.obj = schema.Object{Type: ev.ObjectType, Primary: string(ev.ObjectPrimary), Secondary: string(ev.ObjectSecondary)}
+		o.obj = schema.Object{Type: ev.ObjectType, Primary: o.str(ev.ObjectPrimary), Secondary: o.str(ev.ObjectSecondary)}
 		o.extra.Object = &o.obj
 	}
 	o.composeArgs(ev.Args)
@@ -78,7 +84,7 @@ func (o *output) composeArgs(args []auditd.Text) {
 	o.args, o.hexes = o.args[:0], o.hexes[:0]
 	valid := true
 	for _, a := range args {
-		o.args = append(o.args, string(a))
+		o.args = append(o.args, o.str(a))
 		valid = valid && utf8.Valid(a)
 	}
 	o.extra.ProcessArgs = o.args
@@ -92,12 +98,30 @@ func (o *output) composeArgs(args []auditd.Text) {
 
 func (o *output) composeProcess(ev *auditd.Event) {
 	o.proc = schema.Process{PID: ev.PID, PPID: ev.PPID, TTY: ev.TTY}
-	o.proc.Comm, o.proc.CommHex = textAndHex(ev.Comm)
-	o.proc.Exe, o.proc.ExeHex = textAndHex(ev.Exe)
-	o.proc.CWD, o.proc.CWDHex = textAndHex(ev.CWD)
+	o.proc.Comm, o.proc.CommHex = o.textAndHex(ev.Comm)
+	o.proc.Exe, o.proc.ExeHex = o.textAndHex(ev.Exe)
+	o.proc.CWD, o.proc.CWDHex = o.textAndHex(ev.CWD)
 	if o.proc != (schema.Process{}) {
 		o.extra.Process = &o.proc
 	}
+}
+
+// str gives b as a string that is o's own, without an allocation for each:
+// where bytes grows, the strings made before keep what they were made of.
+func (o *output) str(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	at := len(o.bytes)
+	o.bytes = append(o.bytes, b...)
+	return unsafe.String(&o.bytes[at], len(b))
+}
+
+func (o *output) textAndHex(b []byte) (text, hexes string) {
+	if !utf8.Valid(b) {
+		hexes = hex.EncodeToString(b)
+	}
+	return o.str(b), hexes
 }
 
 // textAndHex gives the text, and its bytes in hex where they are not UTF-8.
@@ -129,12 +153,23 @@ func (o *output) composeUsers(t *SessionTracker, ev *auditd.Event) {
 }
 
 // eventID gives SECONDS.MILLIS:SERIAL.
-func eventID(ev *auditd.Event) string {
-	b := make([]byte, 0, 32)
-	b = strconv.AppendInt(b, ev.Millis/1000, 10)
+func (o *output) eventID(ev *auditd.Event) string {
+	at := len(o.bytes)
+	b := strconv.AppendInt(o.bytes, ev.Millis/1000, 10)
 	ms := ev.Millis % 1000
 	b = append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), ':')
-	return string(strconv.AppendUint(b, uint64(ev.Serial), 10))
+	o.bytes = strconv.AppendUint(b, uint64(ev.Serial), 10)
+	return unsafe.String(&o.bytes[at], len(o.bytes)-at)
+}
+
+// position gives where the event's records stand.
+func (o *output) position(ev *auditd.Event) string {
+	at := len(o.bytes)
+	o.bytes = appendPos(o.bytes, ev.Records)
+	if len(o.bytes) == at {
+		return ""
+	}
+	return unsafe.String(&o.bytes[at], len(o.bytes)-at)
 }
 
 // appendPos appends where the records stand: NAME:A-B,C for each source, in

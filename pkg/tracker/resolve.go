@@ -37,6 +37,9 @@ func (t *SessionTracker) Resolve() {
 		}
 	}
 	t.findOwners(all)
+	for _, s := range all {
+		t.shared = t.shared || len(s.nested) > 0
+	}
 	t.resolved = true
 }
 

@@ -30,6 +30,12 @@ type Options struct {
 	// KeepUnjoined writes the events of a session that never found a login,
 	// as attribution "none", where the plain tracker forgets them.
 	KeepUnjoined bool
+	// Transient makes the strings of an event valid only until the writer has
+	// returned. Else only the structs and maps are.
+	Transient bool
+	// AllHaveSes says that no event lacks ses=, so that the processes of
+	// sessions need not be remembered.
+	AllHaveSes bool
 	// Raw puts the records' own lines into every event.
 	Raw bool
 	// Names gives people's names for a key (or, with ca, for a CA).
@@ -58,6 +64,7 @@ type SessionTracker struct {
 	now      time.Time // time of the latest event
 	sticky   error     // a write that failed where no error can be returned
 	resolved bool
+	shared   bool // by Resolve: several logins share a session
 	out      output
 	procs    processes
 	owners   map[*login]*face // of logins without a session

@@ -246,6 +246,7 @@ type Chunk struct {
 	Records []Record
 	Min     int64 // lowest time of its records, in milliseconds
 	Max     int64
+	Heads   bool // only the heads of its records are parsed: see Record.Split
 	buf     []byte
 	held    int  // records that units hold
 	read    bool // all its records were added to a Reassembler
@@ -277,7 +278,11 @@ func (c *Chunk) Add(line []byte, pos ingest.Pos) error {
 	c.buf = append(c.buf, line...)
 	c.Records = append(c.Records, Record{})
 	rec := &c.Records[len(c.Records)-1]
-	if err := ParseLine(c.buf[at:len(c.buf):len(c.buf)], rec); err != nil {
+	parse := ParseLine
+	if c.Heads {
+		parse = parseHead
+	}
+	if err := parse(c.buf[at:len(c.buf):len(c.buf)], rec); err != nil {
 		c.buf, c.Records = c.buf[:at], c.Records[:len(c.Records)-1]
 		return err
 	}

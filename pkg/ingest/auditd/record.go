@@ -36,6 +36,19 @@ const maxSeconds = 253402300799
 // skipped and counted in rec.NULs; so is whatever a carrier put before node=
 // or type=. The error says why the line is no record; the caller knows where.
 func ParseLine(line []byte, rec *Record) error {
+	if err := parseHead(line, rec); err != nil {
+		return err
+	}
+	rec.Split()
+	return nil
+}
+
+// Split cuts the enrichment off the body of a record of which only the head
+// was parsed (Chunk.Heads).
+func (r *Record) Split() { r.Body, r.Enriched = splitEnriched(r.Body) }
+
+// parseHead does all of ParseLine but leaves the enrichment in the body.
+func parseHead(line []byte, rec *Record) error {
 	nuls := 0
 	for nuls < len(line) && line[nuls] == 0 {
 		nuls++
@@ -68,7 +81,7 @@ func ParseLine(line []byte, rec *Record) error {
 	rec.Line, rec.Node, rec.TypeName = line, h.node, h.typ
 	rec.Type = typeOf(h.typ)
 	rec.Millis, rec.Serial = millis, serial
-	rec.Body, rec.Enriched = splitEnriched(body)
+	rec.Body, rec.Enriched = body, nil
 	return nil
 }
 
