@@ -1,12 +1,14 @@
 package tracker
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"time"
 
 	"auditreplay/pkg/ingest/auditd"
 	"auditreplay/pkg/ingest/sshd"
+	"auditreplay/pkg/schema"
 
 	"github.com/elastic/go-libaudit/v2/aucoalesce"
 	"github.com/elastic/go-libaudit/v2/auparse"
@@ -54,6 +56,8 @@ func (t *SessionTracker) event(ev *auditd.Event) error {
 	ses := ev.Ses
 	if ses == "" {
 		ses = t.procs.sessionOf(ev)
+	} else if cutOff(ev) {
+		return t.eventCutOff(ev)
 	}
 	var owner *login
 	if !t.opt.AllHaveSes || t.procs.owners != nil || t.shared {
@@ -139,10 +143,39 @@ func (t *SessionTracker) faceOf(ev *auditd.Event, s *session) *face {
 	if l := s.login; l != nil && !s.Revoked && before(ev, s, l) {
 		return t.noneFace(s, "conflict: an event before the session began")
 	}
+	// A session has one login uid. What states another has lost a digit of one
+	// of the two.
+	if ev.AUID != "" && s.AUID != "" && ev.AUID != s.AUID && ev.AUID != "unset" && len(ev.Records) > 0 {
+		return t.noneFace(s, "conflict: auid "+s.AUID+" != "+ev.AUID)
+	}
 	if len(s.nested) > 0 {
 		return t.procs.faceOf(t, ev, s)
 	}
 	return s.face
+}
+
+// cutOff reports whether a record ends in the middle of its session's number.
+// No record but an old kernel's LOGIN has it last.
+func cutOff(ev *auditd.Event) bool {
+	for i := range ev.Records {
+		r := ev.Records[i]
+		b := r.Body
+		n := len(b)
+		for n > 0 && b[n-1] >= '0' && b[n-1] <= '9' {
+			n--
+		}
+		if n < len(b) && bytes.HasSuffix(b[:n], []byte(" ses=")) && r.Type != auparse.AUDIT_LOGIN && len(r.Enriched) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// eventCutOff writes an event whose session's number is not whole.
+func (t *SessionTracker) eventCutOff(ev *auditd.Event) error {
+	f := face{source: unknownSource, subjects: noSubjects,
+		sess: schema.Session{Boot: t.opt.Boot, Attribution: schema.None, Reason: "its session id is cut off"}}
+	return t.write(t.compose(ev, &t.out), &f)
 }
 
 // before reports whether an event cannot be of the session that a login

@@ -32,11 +32,11 @@ func (t *SessionTracker) learn(s *session, f *auditd.Fact) {
 	if s.First.IsZero() || at.Before(s.First) {
 		s.First = at
 	}
-	if f.AUID != auditd.UnsetID {
+	if f.AUID != auditd.UnsetID && (s.AUID == "" || f.Type == auparse.AUDIT_LOGIN) {
 		s.AUID = utoa(f.AUID)
-		if f.AUIDName != "" {
-			s.Name = f.AUIDName
-		}
+	}
+	if f.AUIDName != "" && s.Name == "" {
+		s.Name = f.AUIDName
 	}
 	leader := s.Leader
 	if !s.ByLogin {

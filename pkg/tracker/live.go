@@ -47,13 +47,10 @@ func (t *SessionTracker) observePlain(ev *auditd.Event, s *session) {
 	if ev.Type != auparse.AUDIT_LOGIN && f.Exe == "" {
 		return // nothing tells whose program said it
 	}
-	t.learn(s, &f)
-	if ev.AUID != "" && ev.AUID != "unset" {
+	if s.AUID == "" && ev.AUID != "unset" {
 		s.AUID = ev.AUID
-		if ev.Names.AUID != "" {
-			s.Name = ev.Names.AUID
-		}
 	}
+	t.learn(s, &f)
 }
 
 // tryJoin joins a session to the best of the logins that wait for it.
