@@ -21,8 +21,10 @@ directory or archive of such; - is standard input. What an input is its content
 says. All inputs of one run are joined.`,
 		Example: `  auditreplay file audit.log
   auditreplay file /var/log/audit sshd.export -o events.jsonl
-  journalctl -o export -t sshd | auditreplay file audit.log -`,
-		Args: cobra.MinimumNArgs(1),
+  journalctl -o export -t sshd | auditreplay file audit.log -
+  auditreplay file --root /mnt/image --since yesterday --user alice
+  auditreplay file --root web01.tar.gz --keys team.csv --path /etc/shadow`,
+		Args: o.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.transient = true
 			return o.run(cmd, args, jsonLines)

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+	"time"
+	_ "time/tzdata" // --tz means the same on every machine
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/journal"
@@ -25,6 +27,12 @@ import (
 type options struct {
 	host, machineID string
 	scope           string
+	roots, keys     []string
+	passwd, group   string
+	year            int
+	tz              string
+	logZone         *time.Location // by check
+	selection       selection
 	raw             bool
 	transient       bool // the view keeps no string of an event
 	output          string
@@ -46,6 +54,12 @@ func (o *options) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.host, "host", "", "the host's `name`, where the evidence is silent or says it in two ways")
 	f.StringVar(&o.machineID, "machine-id", "", "the host's machine `id`, where no journal gives it")
+	f.StringArrayVar(&o.roots, "root", nil, "`dir` or archive of a host as it lay on its disk: evidence, names, keys and zone at their places (repeatable)")
+	f.StringArrayVar(&o.keys, "keys", nil, "`file` that names keys: authorized_keys, allowed_signers or a list fingerprint,name (repeatable)")
+	f.StringVar(&o.passwd, "passwd", "", "passwd `file` that names user ids")
+	f.StringVar(&o.group, "group", "", "group `file`; checked and kept for views that show groups")
+	f.IntVar(&o.year, "year", 0, "`year` of the last line of logs that write none; otherwise found from the evidence")
+	f.StringVar(&o.tz, "tz", "", "`zone` of logs that write none and of --since and --until: +02:00, Europe/Berlin; otherwise found from the evidence")
 	f.StringVar(&o.scope, "scope", "sessions", "which events: ssh, sessions or all (events of no session too)")
 	f.StringVarP(&o.output, "output", "o", "-", "write to `file`, complete or not at all")
 	f.BoolVar(&o.force, "force", false, "overwrite the output file")
@@ -56,6 +70,7 @@ func (o *options) register(cmd *cobra.Command) {
 	f.StringVar(&o.rejects, "rejects", "", "write every rejected line with its position to `file`")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no closing summary")
 	f.IntVarP(&o.workers, "jobs", "j", 0, "`workers`; 0 is one for each core. The output is the same for any number")
+	o.selection.register(cmd)
 	f.StringVar(&o.logLevel, "log-level", "error", "what to log to stderr: debug, info, warn or error")
 }
 
@@ -70,51 +85,54 @@ func (o *options) logger(stderr io.Writer) (*zap.SugaredLogger, error) {
 	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(cfg), zapcore.AddSync(stderr), level)).Sugar(), nil
 }
 
-// discover finds the evidence and refuses what is none.
-func (o *options) discover(cmd *cobra.Command, paths []string) (*ingest.Inputs, error) {
-	in, err := ingest.Discover(paths, ingest.Options{Stdin: cmd.InOrStdin(), Detect: []func([]byte) (ingest.Kind, string){detectSaved,
-		func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}})
-	if err != nil {
-		return nil, err
+// evidence finds and opens the evidence and refuses what is none.
+func (o *options) evidence(cmd *cobra.Command, paths []string) (*replay.Evidence, error) {
+	return replay.OpenEvidence(replay.EvidenceOptions{Paths: paths, Roots: o.roots, KeyFiles: o.keys, Passwd: o.passwd, Group: o.group, Own: allSaved,
+		Ingest: ingest.Options{Stdin: cmd.InOrStdin(), Detect: []func([]byte) (ingest.Kind, string){detectSaved,
+			func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}}})
+}
+
+// args asks for evidence: a path, or --root.
+func (o *options) args(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 && len(o.roots) == 0 {
+		return errors.New("no evidence named: give a file, a directory, - or --root")
 	}
-	if allSaved(in) {
-		return in, nil
-	}
-	for _, s := range in.Sources {
-		switch s.Kind {
-		case ingest.UnknownKind:
-			in.Close()
-			return nil, fmt.Errorf("%s: no audit log, journal or syslog file", s.Path)
-		case ingest.UnusableKind:
-			in.Close()
-			return nil, fmt.Errorf("%s: %s", s.Path, s.Hint)
-		}
-	}
-	if len(in.Sources) == 0 {
-		in.Close()
-		return nil, fmt.Errorf("%s: no evidence found", paths[0])
-	}
-	return in, nil
+	return nil
 }
 
 // view makes the encoder that a command shows events with.
 type view func(w io.Writer) (enc auditevent.EventEncoder, flush func() error)
 
+// check reads the values of the flags.
+func (o *options) check() (scope replay.Scope, sel *replay.Selection, err error) {
+	if scope, err = replay.ParseScope(o.scope); err != nil {
+		return scope, nil, fmt.Errorf("--scope: %w", err)
+	}
+	if o.logZone, err = replay.ParseZone(o.tz); err != nil {
+		return scope, nil, fmt.Errorf("--tz: %w", err)
+	}
+	if o.year != 0 && (o.year < 1970 || o.year > 9999) {
+		return scope, nil, fmt.Errorf("--year: %d is no year of a log", o.year)
+	}
+	if o.update && o.golden == "" {
+		return scope, nil, errors.New("--update: needs --golden")
+	}
+	sel, err = o.selection.read(o)
+	return scope, sel, err
+}
+
 // run replays the evidence into a view, and ends with the status that the
 // outcome calls for.
 func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
-	scope, err := replay.ParseScope(o.scope)
+	scope, sel, err := o.check()
 	if err != nil {
-		return fmt.Errorf("--scope: %w", err)
-	}
-	if o.update && o.golden == "" {
-		return errors.New("--update: needs --golden")
+		return err
 	}
 	log, err := o.logger(cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	in, err := o.discover(cmd, paths)
+	in, err := o.evidence(cmd, paths)
 	if err != nil {
 		return err
 	}
@@ -133,17 +151,18 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 	defer stop()
 
 	enc, flush := v(out)
-	filter := &replay.Filter{Scope: scope, Next: enc}
+	filter := &replay.Filter{Scope: scope, Select: sel, Next: enc}
 	replayed := replay.Run
-	if o.saved = allSaved(in); o.saved {
+	if o.saved = allSaved(in.Inputs); o.saved {
 		replayed = readSaved
 	}
 	sum, err := replayed(in.Sources, filter, replay.Options{Host: o.host, MachineID: o.machineID, Raw: o.raw, Scope: scope, Workers: o.workers, Transient: o.transient,
+		Year: o.year, Zone: o.logZone, Roots: in.Roots, Keys: in.Keys, Users: in.Users, Paths: sel.WantsPaths(), Known: sel.Settle,
 		Log: log, Reject: rejects.add, Interrupted: interrupted})
-	sum.AddDamage(in)
-	sum.Written, sum.LeftOut = filter.Written, filter.LeftOut
+	sum.AddDamage(in.Inputs)
+	sum.AddFilter(filter)
 	if err == nil && o.summed != nil {
-		err = o.summed(in, sum)
+		err = o.summed(in.Inputs, sum)
 	}
 	if err == nil {
 		err = flush()

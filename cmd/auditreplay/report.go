@@ -30,7 +30,7 @@ and connections, what of the evidence is missing or damaged, the hashes of the
 inputs, and the exact command.` + inputHelp,
 		Example: `  auditreplay report /var/log/audit sshd.export -o case.html
   auditreplay report events.jsonl -o case.html`,
-		Args: cobra.MinimumNArgs(1),
+		Args: o.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var r *html.Report
 			o.summed = func(in *ingest.Inputs, sum *replay.Summary) error {

@@ -55,7 +55,7 @@ have recorded commands it says so, and never 0.` + inputHelp,
 		Example: `  auditreplay sessions /var/log/audit sshd.export
   auditreplay sessions --failed audit.log auth.log
   auditreplay sessions --by person --format csv events.jsonl`,
-		Args: cobra.MinimumNArgs(1),
+		Args: o.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt := func() report.SessionsOptions {
 				return report.SessionsOptions{Format: o.format, Width: o.columns, Color: o.colored, Wide: o.wide,
@@ -86,7 +86,7 @@ done. csv and the two forms for Timesketch are for tools.` + inputHelp,
 		Example: `  auditreplay timeline /var/log/audit sshd.export
   auditreplay timeline --scope ssh audit.log sshd.export | grep shadow
   auditreplay timeline --format timesketch -o case.jsonl events.jsonl`,
-		Args: cobra.MinimumNArgs(1),
+		Args: o.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt := func() report.TimelineOptions {
 				return report.TimelineOptions{Format: o.format, Width: o.columns, Color: o.colored, Wide: o.wide, Zone: o.in}
@@ -111,7 +111,7 @@ which arguments and where, how it ended, and where the user changed (sudo, su,
 setuid programs). A process whose parent is not in the evidence says so.` + inputHelp,
 		Example: `  auditreplay tree --scope ssh /var/log/audit sshd.export
   auditreplay tree --format json events.jsonl`,
-		Args: cobra.MinimumNArgs(1),
+		Args: o.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt := func() report.TreeOptions {
 				return report.TreeOptions{Format: o.format, Width: o.columns, Color: o.colored, Wide: o.wide, Zone: o.in}

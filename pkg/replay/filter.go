@@ -43,12 +43,14 @@ func (s Scope) has(e *auditevent.AuditEvent) bool {
 	return true
 }
 
-// Filter passes the events of a scope on, and counts the others.
+// Filter passes the events of a scope and a selection on, and counts the others.
 type Filter struct {
-	Scope   Scope
-	Next    auditevent.EventEncoder
-	Written int64
-	LeftOut int64
+	Scope      Scope
+	Select     *Selection // nil: everything
+	Next       auditevent.EventEncoder
+	Written    int64
+	LeftOut    int64 // by scope or selection
+	Unselected int64 // of them, by selection
 }
 
 // Encode implements auditevent.EventEncoder.
@@ -59,6 +61,11 @@ func (f *Filter) Encode(v any) error {
 	}
 	if !f.Scope.has(e) {
 		f.LeftOut++
+		return nil
+	}
+	if f.Select != nil && !f.Select.Has(e) {
+		f.LeftOut++
+		f.Unselected++
 		return nil
 	}
 	f.Written++

@@ -3,9 +3,12 @@ package replay
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"auditreplay/pkg/ingest/root"
 )
 
 // host is one machine of the evidence.
@@ -15,6 +18,24 @@ type host struct {
 	group   int // of a host without a name
 	boots   []boot
 	zone    *time.Location // by its root; nil unknown
+	root    *root.Root     // or nil
+}
+
+// hostKey is what two nodes of one host have in common.
+type hostKey struct {
+	name  string
+	group int // of a host without a name, or with a root; else -1
+}
+
+// hostFinder says which host a node is.
+type hostFinder struct {
+	canonical  map[string]string
+	byGroup    map[int]map[string]bool
+	everywhere map[string]bool
+	roots      map[int]*root.Root // by group
+	own        map[int]string     // canonical name of a root's host, by group
+	alone      map[int]bool       // groups of roots whose records are all of that one host
+	owners     map[string][]int   // groups of the roots whose host has that name
 }
 
 // resolveHosts says which host each node is, and gives the hosts in the order
@@ -23,68 +44,171 @@ type host struct {
 // node=db-eu.example where the syslog file says db-eu. A group of sources
 // that names one host has no other: its unnamed records are that host's. Those
 // of a group that names none are the one host's that all evidence names.
-func resolveHosts(nodes []node, forced string) ([]host, error) {
+//
+// A root is one host, whatever other has its name, unless its records name
+// several. What else names that host belongs to it; where two roots have one
+// name, the machine id decides.
+func resolveHosts(nodes []node, forced string, roots map[int]*root.Root) ([]host, error) {
 	if forced != "" {
-		if err := checkForced(nodes); err != nil {
-			return nil, err
-		}
-		for i := range nodes {
-			nodes[i].host = 0
-		}
-		return []host{{name: forced, machine: oneMachine(nodes)}}, nil
+		return forcedHost(nodes, forced, roots)
 	}
-	canonical := canonicalNames(nodes)
-	byGroup := groupNames(nodes, canonical)
-	everywhere := make(map[string]bool)
-	for _, names := range byGroup {
-		for name := range names {
-			everywhere[name] = true
-		}
-	}
-	type key struct {
-		name  string
-		group int // of unnamed hosts
-	}
-	keyOf := func(n *node) key {
-		if n.name != "" {
-			return key{canonical[n.name], -1}
-		}
-		names := byGroup[n.group]
-		if len(names) == 0 {
-			names = everywhere
-		}
-		if len(names) == 1 {
-			for name := range names {
-				return key{name, -1}
-			}
-		}
-		return key{"", n.group}
-	}
-	found := make(map[key]*host)
-	var keys []key
+	f := newHostFinder(nodes, roots)
+	found := make(map[hostKey]*host)
+	var keys []hostKey
 	for i := range nodes {
-		k := keyOf(&nodes[i])
+		k := f.keyOf(&nodes[i])
 		h := found[k]
 		if h == nil {
-			h = &host{group: k.group}
+			h = &host{group: k.group, root: f.roots[k.group]}
 			found[k] = h
 			keys = append(keys, k)
 		}
-		h.name = betterName(h.name, nodes[i].name)
+		if h.root == nil || f.alone[k.group] || f.canonical[nodes[i].name] == k.name {
+			h.name = betterName(h.name, nodes[i].name)
+		}
 		h.machine = max(h.machine, nodes[i].machine)
 	}
-	slices.SortFunc(keys, func(a, b key) int {
+	for _, h := range found {
+		h.fromRoot()
+	}
+	slices.SortFunc(keys, func(a, b hostKey) int {
 		return cmp.Or(cmp.Compare(found[a].name, found[b].name), cmp.Compare(a.group, b.group))
 	})
 	hosts := make([]host, len(keys))
-	number := make(map[key]int)
+	number := make(map[hostKey]int)
 	for i, k := range keys {
 		hosts[i], number[k] = *found[k], i
 	}
 	for i := range nodes {
-		nodes[i].host = number[keyOf(&nodes[i])]
+		nodes[i].host = number[f.keyOf(&nodes[i])]
 	}
 	return hosts, nil
+}
+
+// forcedHost makes all evidence that of one host with the name of --host.
+func forcedHost(nodes []node, name string, roots map[int]*root.Root) ([]host, error) {
+	if err := checkForced(nodes); err != nil {
+		return nil, err
+	}
+	if len(roots) > 1 {
+		return nil, fmt.Errorf("--host: there are %d roots; give each its own run", len(roots))
+	}
+	h := host{name: name, machine: oneMachine(nodes)}
+	for _, r := range roots {
+		h.root = r
+	}
+	h.fromRoot()
+	for i := range nodes {
+		nodes[i].host = 0
+	}
+	return []host{h}, nil
+}
+
+// fromRoot takes what the evidence left open from the host's root.
+func (h *host) fromRoot() {
+	if h.root == nil {
+		return
+	}
+	if h.name == "" {
+		h.name = h.root.Hostname
+	}
+	if h.machine == "" {
+		h.machine = h.root.MachineID
+	}
+	h.zone = h.root.Zone
+}
+
+func newHostFinder(nodes []node, roots map[int]*root.Root) *hostFinder {
+	f := &hostFinder{roots: roots, everywhere: make(map[string]bool), own: make(map[int]string),
+		alone: make(map[int]bool), owners: make(map[string][]int)}
+	named := slices.Clone(nodes)
+	for _, r := range roots {
+		named = append(named, node{name: r.Hostname, group: -1})
+	}
+	f.canonical = canonicalNames(named)
+	f.byGroup = groupNames(nodes, f.canonical)
+	for group, names := range f.byGroup {
+		if roots[group] != nil && roots[group].Hostname != "" {
+			continue
+		}
+		for name := range names {
+			f.everywhere[name] = true
+		}
+	}
+	groups := slices.Sorted(maps.Keys(roots))
+	for _, g := range groups {
+		f.own[g] = f.canonical[roots[g].Hostname]
+		f.alone[g] = oneEach(nodes, g, f.canonical)
+		if names := f.byGroup[g]; len(names) == 1 || f.own[g] == "" && f.alone[g] {
+			for _, name := range slices.Sorted(maps.Keys(names)) {
+				f.own[g] = name
+			}
+		}
+		if name := f.own[g]; name != "" {
+			f.owners[name] = append(f.owners[name], g)
+			f.everywhere[name] = true
+		}
+	}
+	return f
+}
+
+// oneEach reports whether the audit records of a group name one host at most,
+// and its messages too: auditd's node= may be another name of the same one.
+func oneEach(nodes []node, group int, canonical map[string]string) bool {
+	audit, message := "", ""
+	for i := range nodes {
+		n := &nodes[i]
+		if n.group != group || n.name == "" {
+			continue
+		}
+		name := canonical[n.name]
+		if n.audit {
+			if audit != "" && audit != name {
+				return false
+			}
+			audit = name
+		}
+		if n.journal || n.message {
+			if message != "" && message != name {
+				return false
+			}
+			message = name
+		}
+	}
+	return true
+}
+
+func (f *hostFinder) keyOf(n *node) hostKey {
+	if f.roots[n.group] != nil && (n.name == "" || f.alone[n.group] || f.canonical[n.name] == f.own[n.group]) {
+		return hostKey{f.own[n.group], n.group}
+	}
+	if n.name != "" {
+		return f.named(f.canonical[n.name], n.machine)
+	}
+	names := f.byGroup[n.group]
+	if len(names) == 0 {
+		names = f.everywhere
+	}
+	if len(names) == 1 {
+		for name := range names {
+			return f.named(name, n.machine)
+		}
+	}
+	return hostKey{"", n.group}
+}
+
+// named finds the host with a name: that of a root, where there is one.
+func (f *hostFinder) named(name, machine string) hostKey {
+	owners := f.owners[name]
+	if len(owners) == 1 {
+		return hostKey{name, owners[0]}
+	}
+	for _, g := range owners {
+		if machine != "" && f.roots[g].MachineID == machine {
+			return hostKey{name, g}
+		}
+	}
+	return hostKey{name, -1}
 }
 
 // strayShare is how many times rarer than its group's records a name may be

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"auditreplay/pkg/ingest"
-	"auditreplay/pkg/schema"
+	"auditreplay/pkg/ingest/keys"
+	"auditreplay/pkg/ingest/root"
 	"auditreplay/pkg/tracker"
 
 	"github.com/metal-toolbox/auditevent"
@@ -30,14 +31,19 @@ type Options struct {
 	Workers   int            // 1 does one thing at a time; the output is the same for any number
 	Log       *zap.SugaredLogger
 
-	Names     func(fingerprint string, ca bool) []schema.Name
-	UserNames func(uid string) string
+	Paths bool                 // schema.Event.Paths, for selections by path
+	Roots []*root.Root         // hosts whose sources have their path as Root
+	Keys  []keys.Key           // whose keys are, on every host
+	Users map[string]root.Name // by uid, on every host: before those of its root
 
 	// Reject is called for every rejected unit of the input; an error ends
 	// the run.
 	Reject      func(pos ingest.Pos, what string, raw []byte) error
 	Interrupted func() bool
 	Observer    Observer // may be nil
+	// Known is called once, when the evidence has been read for the first
+	// time; an error ends the run.
+	Known func(Log) error
 }
 
 // run is one replay.
@@ -46,6 +52,7 @@ type run struct {
 	w        *auditevent.EventWriter
 	inputs   []*input
 	scan     *scan
+	roots    map[int]*root.Root // by group of sources
 	hosts    []host
 	logins   []loginOf
 	ends     map[bootKey]*endings
@@ -58,7 +65,7 @@ type run struct {
 // Run reads all sources and writes their events to w, in the order of
 // docs/design.md, whatever order the sources are in.
 func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Summary, error) {
-	r := &run{opt: opt, scan: newScan(), ends: make(map[bootKey]*endings),
+	r := &run{opt: opt, roots: make(map[int]*root.Root), scan: newScan(), ends: make(map[bootKey]*endings),
 		trackers: make(map[bootKey]*tracker.SessionTracker)}
 	r.w = auditevent.NewAuditEventWriter(&counted{w, &r.sum})
 	r.scan.rejects = func(pos ingest.Pos, what string, raw []byte) error {
@@ -89,6 +96,11 @@ func (r *run) addInputs(sources []*ingest.Source) {
 		if !ok {
 			g = len(groups)
 			groups[src.Root] = g
+			for _, root := range r.opt.Roots {
+				if root.Path == src.Root {
+					r.roots[g] = root
+				}
+			}
 		}
 		r.inputs = append(r.inputs, &input{src: src, group: g})
 	}
@@ -108,7 +120,7 @@ func (r *run) readAll() error {
 
 // conclude draws what the whole of the evidence tells: hosts, clocks, boots.
 func (r *run) conclude() error {
-	hosts, err := resolveHosts(r.scan.nodes, r.opt.Host)
+	hosts, err := resolveHosts(r.scan.nodes, r.opt.Host, r.roots)
 	if err != nil {
 		return err
 	}
@@ -126,8 +138,12 @@ func (r *run) conclude() error {
 		}
 		h.boots = resolveBoots(&audited[i], r.scan.journalBoots(i))
 	}
+	log := r.log()
 	r.scan.stamps = nil
 	r.factEnds()
+	if r.opt.Known != nil {
+		return r.opt.Known(log)
+	}
 	return nil
 }
 
@@ -174,7 +190,8 @@ func (r *run) tracker(key bootKey) *tracker.SessionTracker {
 	if t == nil {
 		h := &r.hosts[key.host]
 		t = tracker.New(r.w, r.opt.Log, tracker.Options{Host: h.name, MachineID: h.machine, Boot: h.boots[key.boot].id,
-			KeepUnjoined: true, Raw: r.opt.Raw, Transient: r.opt.Transient, AllHaveSes: !r.scan.frags, Names: r.opt.Names, UserNames: r.opt.UserNames})
+			KeepUnjoined: true, Raw: r.opt.Raw, Transient: r.opt.Transient, AllHaveSes: !r.scan.frags, Paths: r.opt.Paths,
+			Names: r.keyNames(h), UserNames: r.userNames(h)})
 		if r.joined {
 			t.Resolve()
 		}

@@ -31,6 +31,7 @@ type Summary struct {
 	Unjoined int64            `json:"unjoined_logins"`
 	Written  int64            `json:"written"`  // events that scope and filters let through
 	LeftOut  int64            `json:"left_out"` // events that they did not
+	Filtered int64            `json:"left_out_by_filters"`
 	Skipped  map[string]int64 `json:"skipped_files,omitempty"`
 }
 
@@ -142,6 +143,12 @@ func (s *Summary) AddDamage(in *ingest.Inputs) {
 	}
 }
 
+// AddFilter takes over what scope and filters did.
+func (s *Summary) AddFilter(f *Filter) {
+	s.Written, s.Filtered = f.Written, f.Unselected
+	s.LeftOut += f.LeftOut
+}
+
 // WriteText writes the account for people. Errors are the terminal's.
 func (s *Summary) WriteText(w io.Writer) {
 	var evidence, duplicate, irrelevant, rejected int64
@@ -166,7 +173,7 @@ func (s *Summary) WriteText(w io.Writer) {
 	}
 	fmt.Fprintf(w, "logins    %d accepted (%d joined to their session, %d not), %d refused\n", s.Accepted, s.Joined, s.Unjoined, s.Refused)
 	fmt.Fprintf(w, "events    %d audit events: by attribution %s; %d of no session\n", s.Events, byCount(s.Actions), s.Produced[schema.TypeSystem])
-	fmt.Fprintf(w, "written   %d, left out by scope and filters %d\n", s.Written, s.LeftOut)
+	fmt.Fprintf(w, "written   %d, left out by scope %d, by filters %d\n", s.Written, s.LeftOut-s.Filtered, s.Filtered)
 	for i := range s.Sources {
 		s.Sources[i].Clock.writeText(w, s.Sources[i].Name)
 		if skew := s.Sources[i].ClockSkew; skew != 0 {

@@ -94,6 +94,8 @@ type Event struct {
 	Syscall        string   `json:"syscall,omitempty"`        // name, or number where unknown
 	Type           string   `json:"type,omitempty"`           // record type that characterises the event
 
+	Paths []string `json:"-"` // names of the PATH records, where they are asked for (--path)
+
 	of *Extra // the Extra this is part of, so that Of needs one look-up
 }
 

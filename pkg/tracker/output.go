@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"encoding/json"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,7 @@ type output struct {
 	args  []string
 	hexes []string
 	raw   []string
+	paths []string
 }
 
 // compose fills o with all of an event but whose it is.
@@ -55,6 +57,9 @@ func (t *SessionTracker) compose(ev *auditd.Event, o *output) *output {
 		}
 		o.ev.Raw = o.raw
 	}
+	if t.opt.Paths {
+		o.composePaths(ev)
+	}
 	o.extra.Reset()
 	o.extra.Action, o.extra.How, o.extra.Event = ev.Action, o.str(ev.How), &o.ev
 	if ev.ObjectType != "" || len(ev.ObjectPrimary) > 0 || len(ev.ObjectSecondary) > 0 {
@@ -68,6 +73,32 @@ func (t *SessionTracker) compose(ev *auditd.Event, o *output) *output {
 		Type: schema.TypeAction, LoggedAt: time.UnixMilli(ev.Millis).UTC(), Outcome: outcome(ev.Result),
 		Component: "auditd", Target: t.target}
 	return o
+}
+
+// composePaths gives the names of the PATH records, as they stand and, where
+// they are relative, as what they may mean: below the working directory, and
+// below the directory that the event looked them up in (openat).
+func (o *output) composePaths(ev *auditd.Event) {
+	o.paths = o.paths[:0]
+	cwd, parent := string(ev.CWD), ""
+	for i := range ev.Paths {
+		p := &ev.Paths[i]
+		name := string(p.Name)
+		if name == "" {
+			continue
+		}
+		o.paths = append(o.paths, name)
+		if name[0] != '/' && cwd != "" {
+			o.paths = append(o.paths, path.Join(cwd, name))
+		}
+		if name[0] != '/' && parent != "" {
+			o.paths = append(o.paths, path.Join(parent, name))
+		}
+		if p.NameType == "PARENT" && name[0] == '/' {
+			parent = name
+		}
+	}
+	o.ev.Paths = o.paths
 }
 
 func outcome(result string) string {

@@ -38,6 +38,8 @@ type Options struct {
 	AllHaveSes bool
 	// Raw puts the records' own lines into every event.
 	Raw bool
+	// Paths fills schema.Event.Paths, for selections by path.
+	Paths bool
 	// Names gives people's names for a key (or, with ca, for a CA).
 	Names func(fingerprint string, ca bool) []schema.Name
 	// UserNames gives the name of a uid where the log states none.
