@@ -121,6 +121,12 @@ func (o *options) check() (scope replay.Scope, sel *replay.Selection, err error)
 	return scope, sel, err
 }
 
+// replayOptions are what the flags and the evidence say of a run.
+func (o *options) replayOptions(in *replay.Evidence) replay.Options {
+	return replay.Options{Host: o.host, MachineID: o.machineID, Raw: o.raw, Workers: o.workers,
+		Year: o.year, Zone: o.logZone, Roots: in.Roots, Keys: in.Keys, Users: in.Users}
+}
+
 // run replays the evidence into a view, and ends with the status that the
 // outcome calls for.
 func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
@@ -156,9 +162,10 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 	if o.saved = allSaved(in.Inputs); o.saved {
 		replayed = readSaved
 	}
-	sum, err := replayed(in.Sources, filter, replay.Options{Host: o.host, MachineID: o.machineID, Raw: o.raw, Scope: scope, Workers: o.workers, Transient: o.transient,
-		Year: o.year, Zone: o.logZone, Roots: in.Roots, Keys: in.Keys, Users: in.Users, Paths: sel.WantsPaths(), Known: sel.Settle,
-		Log: log, Reject: rejects.add, Interrupted: interrupted})
+	opt := o.replayOptions(in)
+	opt.Scope, opt.Transient, opt.Paths, opt.Known = scope, o.transient, sel.WantsPaths(), sel.Settle
+	opt.Log, opt.Reject, opt.Interrupted = log, rejects.add, interrupted
+	sum, err := replayed(in.Sources, filter, opt)
 	sum.AddDamage(in.Inputs)
 	sum.AddFilter(filter)
 	if err == nil && o.summed != nil {
