@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/replay"
+	"auditreplay/pkg/verify"
+
+	"github.com/metal-toolbox/auditevent"
+	"github.com/spf13/cobra"
+)
+
+func newVerify() *cobra.Command {
+	var o options
+	var format string
+	cmd := &cobra.Command{
+		Use:   "verify PATH...",
+		Short: "What the evidence holds and what it lacks",
+		Long: `verify reads the evidence as file does and says, for each host and boot, when each
+log has evidence, and what is missing or wrong in it: gaps in the kernel's serial
+numbers, times in which auditd was down or the audit switched off, rules that were
+changed, what of sessions no rule recorded, lost records, clocks that were set or
+differ, missing and overlapping files, lines that could not be read, logins and
+sessions that did not find each other, and contradictions.
+
+It exits with 4 where it found something, and with 3 where the input was damaged.`,
+		Example: `  auditreplay verify /var/log/audit sshd.export
+  auditreplay verify --format json audit.log auth.log`,
+		Args: o.args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runVerify(cmd, &o, format, args)
+		},
+	}
+	o.register(cmd)
+	cmd.Flags().StringVar(&format, "format", "text", "`form` of the findings: text or json (one object a line)")
+	return cmd
+}
+
+func runVerify(cmd *cobra.Command, o *options, format string, args []string) error {
+	if format != "text" && format != "json" {
+		return fmt.Errorf("--format: %q is none of text, json", format)
+	}
+	in, err := o.evidence(cmd, args)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	v := verify.New(verify.Options{})
+	var found int
+	sum, err := o.inspect(cmd, in, inspection{observer: v, events: v, scope: replay.ScopeAll, rejects: v.Reject},
+		func(w io.Writer, sum *replay.Summary) error {
+			r := v.Report(sum)
+			found = len(r.Findings)
+			if format == "json" {
+				return r.WriteJSON(w)
+			}
+			return r.WriteText(w)
+		})
+	switch {
+	case err != nil:
+		return err
+	case sum.Damaged():
+		return &status{exitDamaged, nil}
+	case found > 0:
+		return &status{exitFound, nil}
+	}
+	return nil
+}
+
+// inspection is who looks on while evidence is replayed.
+type inspection struct {
+	observer replay.Observer
+	events   auditevent.EventEncoder
+	scope    replay.Scope
+	rejects  func(pos ingest.Pos, what string, raw []byte) error // may be nil
+}
+
+// inspect replays the evidence for who looks on, and then writes what is to be
+// said of it.
+func (o *options) inspect(cmd *cobra.Command, in *replay.Evidence, what inspection, write func(io.Writer, *replay.Summary) error) (*replay.Summary, error) {
+	if _, _, err := o.check(); err != nil {
+		return nil, err
+	}
+	log, err := o.logger(cmd.ErrOrStderr())
+	if err != nil {
+		return nil, err
+	}
+	out, err := replay.CreateOutput(o.output, cmd.OutOrStdout(), replay.OutputOptions{Force: o.force, Golden: o.golden, Update: o.update})
+	if err != nil {
+		return nil, err
+	}
+	defer out.Abort()
+	rejects, err := newRejects(o)
+	if err != nil {
+		return nil, err
+	}
+	defer rejects.Close()
+	interrupted, stop := onInterrupt()
+	defer stop()
+	reject := func(pos ingest.Pos, text string, raw []byte) error {
+		if what.rejects != nil {
+			if err := what.rejects(pos, text, raw); err != nil {
+				return err
+			}
+		}
+		return rejects.add(pos, text, raw)
+	}
+	sum, err := replay.Run(in.Sources, what.events, replay.Options{Host: o.host, MachineID: o.machineID, Scope: what.scope,
+		Workers: o.workers, Log: log, Reject: reject, Interrupted: interrupted, Observer: what.observer, Raw: o.raw})
+	if err == nil {
+		sum.AddDamage(in.Inputs)
+		err = write(out, sum)
+	}
+	if err == nil {
+		err = rejects.Close()
+	}
+	if err == nil {
+		var diff string
+		if diff, err = out.Commit(); diff != "" {
+			fmt.Fprint(cmd.ErrOrStderr(), diff)
+			return sum, &status{exitNothing, nil}
+		}
+	}
+	switch {
+	case errors.Is(err, replay.ErrInterrupted):
+		return nil, &status{exitInterrupted, err}
+	case errors.Is(err, errStrict):
+		return nil, &status{exitDamaged, err}
+	}
+	return sum, err
+}
+
+// rulesOf reads the audit rules of the roots: etc/audit/audit.rules, which
+// auditctl loads, and the parts it is made of where it is not there.
+func rulesOf(roots []string) ([]verify.Rule, error) {
+	var out []verify.Rule
+	for _, root := range roots {
+		in, err := ingest.Discover([]string{root}, ingest.Options{Take: takeRules})
+		if err != nil {
+			return nil, err
+		}
+		defer in.Close()
+		whole := slices.ContainsFunc(in.Sources, func(s *ingest.Source) bool { return strings.HasSuffix(s.Path, "/audit/audit.rules") })
+		for _, src := range in.Sources {
+			if whole && !strings.HasSuffix(src.Path, "/audit/audit.rules") {
+				continue
+			}
+			r, err := src.OpenRaw()
+			if err != nil {
+				return nil, err
+			}
+			rules, err := verify.ParseRules(src.Path, r)
+			if err := errors.Join(err, r.Close()); err != nil {
+				return nil, err
+			}
+			out = append(out, rules...)
+		}
+	}
+	return out, nil
+}
+
+// takeRules looks at etc/audit and nothing else.
+func takeRules(rel string, dir bool) ingest.Taking {
+	at := strings.Index("/"+rel+"/", "/etc/")
+	switch {
+	case dir && (at < 0 && strings.Count(rel, "/") < 2 || strings.HasSuffix(rel, "etc") || strings.Contains("/"+rel+"/", "/etc/audit/")):
+		return ingest.TakeEvidence
+	case !dir && strings.Contains("/"+rel, "/etc/audit/") && strings.HasSuffix(rel, ".rules"):
+		return ingest.TakeAnyway
+	}
+	return ingest.TakeNothing
+}
