@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"time"
-	_ "time/tzdata" // --zone means the same on every machine
+
+	"auditreplay/pkg/replay"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -33,7 +33,7 @@ func (d *display) flags(cmd *cobra.Command, wide string) {
 	f.IntVar(&d.width, "width", 0, "fit this many `columns`; 0 is the terminal's width, and no limit where there is no terminal")
 	f.BoolVar(&d.wide, "wide", false, wide)
 	f.StringVar(&d.color, "color", "auto", "`when` to use colours: auto (on a terminal, unless NO_COLOR is set), always or never")
-	f.StringVar(&d.zone, "zone", "UTC", "show times in this `zone`: a name such as Europe/Berlin, or +HH:MM")
+	f.StringVar(&d.zone, "zone", "UTC", "show times in this `zone`: +02:00, Europe/Berlin")
 }
 
 // settle works out how to show a view that goes to that output.
@@ -63,7 +63,7 @@ func (d *display) settle(cmd *cobra.Command, output string) error {
 	default:
 		return fmt.Errorf("--color: %q is none of auto, always, never", d.color)
 	}
-	zone, err := parseZone(d.zone)
+	zone, err := replay.ParseZone(d.zone)
 	if err != nil {
 		return fmt.Errorf("--zone: %w", err)
 	}
@@ -82,21 +82,4 @@ func terminalWidth(f *os.File) int {
 		return 80
 	}
 	return int(size.Col)
-}
-
-// parseZone reads a zone's name or offset. The zone of the machine is none of
-// them: the same command gives the same output everywhere.
-func parseZone(s string) (*time.Location, error) {
-	if t, err := time.Parse("-07:00", s); err == nil {
-		_, offset := t.Zone()
-		return time.FixedZone(s, offset), nil
-	}
-	if s == "" || strings.EqualFold(s, "local") {
-		return nil, fmt.Errorf("%q is no zone; give a name such as Europe/Berlin, or +HH:MM", s)
-	}
-	zone, err := time.LoadLocation(s)
-	if err != nil {
-		return nil, fmt.Errorf("%q is no zone; give a name such as Europe/Berlin, or +HH:MM", s)
-	}
-	return zone, nil
 }

@@ -143,6 +143,11 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 		return err
 	}
 	defer in.Close()
+	if o.saved = allSaved(in.Inputs); o.saved {
+		if err := notWithSaved(cmd); err != nil {
+			return err
+		}
+	}
 	out, err := replay.CreateOutput(o.output, cmd.OutOrStdout(), replay.OutputOptions{Force: o.force, Golden: o.golden, Update: o.update})
 	if err != nil {
 		return err
@@ -159,8 +164,8 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 	enc, flush := v(out)
 	filter := &replay.Filter{Scope: scope, Select: sel, Next: enc}
 	replayed := replay.Run
-	if o.saved = allSaved(in.Inputs); o.saved {
-		replayed = readSaved
+	if o.saved {
+		replayed = o.readSaved
 	}
 	opt := o.replayOptions(in)
 	opt.Scope, opt.Transient, opt.Paths, opt.Known = scope, o.transient, sel.WantsPaths(), sel.Settle
@@ -190,6 +195,11 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 
 // finish puts the output in its place and says how it went.
 func (o *options) finish(cmd *cobra.Command, out *replay.Output, sum *replay.Summary) error {
+	if o.golden+o.summaryJSON+o.rejects == "" && (o.output == "" || o.output == "-") { // else the output may not be what is wanted
+		if err := checkOpen(cmd.OutOrStdout()); err != nil {
+			return err
+		}
+	}
 	diff, err := out.Commit()
 	if err != nil {
 		return err

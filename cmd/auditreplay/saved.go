@@ -10,6 +10,7 @@ import (
 	"auditreplay/pkg/schema"
 
 	"github.com/metal-toolbox/auditevent"
+	"github.com/spf13/cobra"
 )
 
 // savedHint marks a source as a saved output of file: no evidence, but the
@@ -34,9 +35,33 @@ func allSaved(in *ingest.Inputs) bool {
 	return len(in.Sources) > 0
 }
 
+// notWithSaved refuses flags that say something of evidence.
+func notWithSaved(cmd *cobra.Command) error {
+	for _, name := range []string{"host", "machine-id", "root", "keys", "passwd", "group", "year", "raw"} {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
+			return fmt.Errorf("--%s: not with a saved output", name)
+		}
+	}
+	return nil
+}
+
 // readSaved gives the events of saved outputs to next, file by file.
-func readSaved(sources []*ingest.Source, next auditevent.EventEncoder, opt replay.Options) (*replay.Summary, error) {
-	sum := &replay.Summary{Produced: make(map[string]int64), Actions: make(map[string]int64)}
+func (o *options) readSaved(sources []*ingest.Source, next auditevent.EventEncoder, opt replay.Options) (*replay.Summary, error) {
+	sum := new(replay.Summary)
+	if opt.Known != nil && o.selection.Since+o.selection.Until != "" {
+		var span logSpan
+		quiet := opt
+		quiet.Reject = func(ingest.Pos, string, []byte) error { return nil }
+		for _, src := range sources {
+			if err := readSavedFile(src, &span, quiet, new(replay.Summary)); err != nil {
+				return sum, err
+			}
+			src.Counts = ingest.Counts{}
+		}
+		if err := opt.Known(span.Log); err != nil {
+			return sum, err
+		}
+	}
 	for _, src := range sources {
 		if err := readSavedFile(src, next, opt, sum); err != nil {
 			return sum, err
@@ -44,6 +69,20 @@ func readSaved(sources []*ingest.Source, next auditevent.EventEncoder, opt repla
 		sum.Sources = append(sum.Sources, replay.SourceSummary{Name: src.Name, Path: src.Path, Kind: "saved output", Counts: src.Counts})
 	}
 	return sum, nil
+}
+
+// logSpan finds what time the events cover.
+type logSpan struct{ replay.Log }
+
+func (l *logSpan) Encode(v any) error {
+	at := v.(*auditevent.AuditEvent).LoggedAt
+	if l.Start.IsZero() || at.Before(l.Start) {
+		l.Start = at
+	}
+	if at.After(l.End) {
+		l.End = at
+	}
+	return nil
 }
 
 func readSavedFile(src *ingest.Source, next auditevent.EventEncoder, opt replay.Options, sum *replay.Summary) error {
@@ -96,6 +135,9 @@ func known(e *auditevent.AuditEvent, sum *replay.Summary) *auditevent.AuditEvent
 		x.Attach(e)
 	}
 	x.Session.NotSSH = x.Session.Attribution == schema.Local
+	if sum.Produced == nil {
+		sum.Produced, sum.Actions = make(map[string]int64), make(map[string]int64)
+	}
 	sum.Produced[e.Type]++
 	switch e.Type {
 	case schema.TypeAction:
