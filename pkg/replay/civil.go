@@ -40,6 +40,7 @@ type civil struct {
 	seen     bool
 	node     int32 // that the last message names
 	records  []civilRecord
+	boots    map[spanKey]*civilBoot
 	stride   int // every how manyth record is kept
 	skipped  int
 	loc      *time.Location // for what no pair tells
@@ -51,6 +52,28 @@ type civilRecord struct {
 	number int
 	stamp  ingest.Message
 	at     time.Time
+}
+
+// civilBoot is what journalctl's lines "-- Boot ID --" tell of a boot.
+type civilBoot struct {
+	from, to int // numbers of its first and last message
+	first    ingest.Message
+	last     ingest.Message
+	entries  int
+}
+
+// boot notes that the message that was observed last is of that boot.
+func (c *civil) boot(key spanKey) {
+	b := c.boots[key]
+	if b == nil {
+		if c.boots == nil {
+			c.boots = make(map[spanKey]*civilBoot)
+		}
+		b = &civilBoot{from: c.number, first: c.last}
+		c.boots[key] = b
+	}
+	b.to, b.last = c.number, c.last
+	b.entries++
 }
 
 // maxCivilRecords bounds how many audit records of a file are asked for its zone.
@@ -399,6 +422,9 @@ func (d *dating) settle(in *input) {
 			a.at = d.instant(in, a.number, ingest.Message{Time: a.at, Clock: a.clock, ZoneName: a.zone})
 			a.clock = ingest.UTC
 		}
+	}
+	for key, b := range c.boots {
+		d.scan.widen(key, d.instant(in, b.from, b.first), d.instant(in, b.to, b.last), b.entries)
 	}
 	in.newest = d.instant(in, c.number, c.last)
 }

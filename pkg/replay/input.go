@@ -25,7 +25,8 @@ type input struct {
 	newest    time.Time      // of its messages so far
 	offset    time.Duration  // that its clock is ahead of the audit log's
 	damage    []string
-	civil     civil // of a log whose times lack year or zone
+	cut       *ingest.Damage // where the bytes of a binary journal broke off
+	civil     civil          // of a log whose times lack year or zone
 }
 
 // stretch is a chunk of an input's records, as the first pass saw it.
@@ -43,7 +44,13 @@ type reader interface {
 func (in *input) open() (reader, *ingest.CountingReader, io.Closer, error) {
 	if in.src.Kind == ingest.JournalBinary {
 		at, size, err := in.src.ReaderAt()
-		if err != nil {
+		var damage *ingest.Damage
+		switch {
+		case errors.As(err, &damage) && at != nil: // what could be decompressed is read
+			if in.cut == nil {
+				in.cut = damage
+			}
+		case err != nil:
 			return nil, nil, nil, err
 		}
 		return journal.NewBinary(at, size, in.src), nil, nil, nil

@@ -165,6 +165,9 @@ func (s *scan) source(in *input) error {
 		}
 		break
 	}
+	if in.cut != nil {
+		in.damage = append(in.damage, in.cut.Error())
+	}
 	if rs.count != nil {
 		counts.Bytes = rs.count.N.Load()
 	} else {
@@ -254,8 +257,16 @@ func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 func (s *scan) entry(in *input, e *ingest.Entry) error {
 	counts := &in.src.Counts
 	m := &e.Message
-	if m.Journal && m.Boot != "" {
-		s.span(s.node(in.group, m.Host), m)
+	if m.Boot != "" && !m.Received.IsZero() {
+		switch id := s.node(in.group, m.Host); {
+		case m.Journal:
+			s.span(id, m)
+		case e.Kind == ingest.Marker: // "-- Boot ID --" itself has no time
+		case m.Clock == ingest.UTC:
+			s.widen(spanKey{id, m.Boot}, m.Received, m.Received, 1)
+		default:
+			in.civil.boot(spanKey{id, m.Boot})
+		}
 	}
 	switch e.Kind {
 	case ingest.MessageEntry:
@@ -333,20 +344,25 @@ func (s *scan) span(id int32, m *ingest.Message) {
 	if m.MachineID != "" {
 		n.machine = m.MachineID
 	}
-	key := spanKey{id, m.Boot}
-	sp := s.spans[key]
-	if sp == nil {
-		sp = &span{boot: m.Boot, first: m.Received, last: m.Received}
-		s.spans[key] = sp
-	}
-	sp.entries++
-	if m.Received.Before(sp.first) {
-		sp.first = m.Received
-	}
-	if m.Received.After(sp.last) {
-		sp.last = m.Received
-	}
+	sp := s.widen(spanKey{id, m.Boot}, m.Received, m.Received, 1)
 	if m.Mono > 0 && (sp.entries <= maxStarts || sp.entries&(sp.entries-1) == 0) { // the first ones, then ever fewer
 		sp.starts = append(sp.starts, m.Received.Add(-time.Duration(m.Mono)*time.Microsecond))
 	}
+}
+
+// widen makes a boot's span hold a stretch of time with that many entries.
+func (s *scan) widen(key spanKey, first, last time.Time, entries int) *span {
+	sp := s.spans[key]
+	if sp == nil {
+		sp = &span{boot: key.boot, first: first, last: last}
+		s.spans[key] = sp
+	}
+	sp.entries += entries
+	if first.Before(sp.first) {
+		sp.first = first
+	}
+	if last.After(sp.last) {
+		sp.last = last
+	}
+	return sp
 }
