@@ -76,7 +76,7 @@ func TestContent(t *testing.T) {
 	t.Parallel()
 	page := render(t, testCase(), story()...)
 	for _, want := range []string{"auditreplay 1.2.3", "auditreplay report &#39;my log&#39; -o case.html", "c0ffee", "1\u202f234\u202f567", "archive breaks off",
-		"serial_gap", "audit.log:5", "3 NUL bytes", "clock &#43;1.500 s off", "no log: 2", "machine ID", "2026-11-22 10:00:00"} {
+		"serial_gap", "audit.log:5", "3 NUL bytes", "audit.log is &#43;1.500 s off", "clock &#43;1.500 s off", "no log: 2", "machine ID", "2026-11-22 10:00:00"} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("not in the page: %s", want)
 		}

@@ -60,7 +60,7 @@ func (p *page) overview() *overview {
 	if r.of != nil {
 		o.Known, o.Case = true, *r.of
 		o.Version, o.Command = r.of.Version, report.CommandLine(r.of.Command)
-		o.Hosts, o.Damage, o.Findings, o.Inputs = r.of.Hosts, r.of.Damage, r.of.Findings, r.of.Inputs
+		o.Hosts, o.Damage, o.Findings, o.Inputs = r.of.Hosts, damage(r.of), r.of.Findings, r.of.Inputs
 		for _, why := range slices.Sorted(maps.Keys(r.of.Skipped)) {
 			o.Skipped = append(o.Skipped, report.Count{Name: why, N: int(r.of.Skipped[why])})
 		}
@@ -75,7 +75,7 @@ func (p *page) overview() *overview {
 			AuditEvents: b.audit.total, SSHDLines: b.sshd.total, Kinds: kinds(b)})
 	}
 	o.Ticks = ticks(o.From, o.To)
-	o.Missing = p.missing()
+	o.Missing = append(p.missing(), skews(o.Inputs)...)
 	return o
 }
 
@@ -183,18 +183,61 @@ func (p *page) missing() []remark {
 	say(unrecorded, "SSH session without recorded commands", "SSH sessions without recorded commands",
 		"no rule can be shown to have recorded executions then: nothing seen is not nothing done")
 	say(open, "SSH session without an end", "SSH sessions without an end", "still open where the evidence ends, or their end is not in it")
-	for _, b := range p.report.coverage.sorted() {
-		for _, k := range []string{report.AboutCommand, report.AboutFile, report.AboutNetwork} {
-			if b.audit.total > 0 && b.about[k] == 0 {
-				all = append(all, remark{"no " + k + " event", text(b.host) + ", boot " + bootName(b.boot) +
-					": either none happened in a session or no rule recorded them"})
-			}
+	boots := p.report.coverage.sorted()
+	for _, k := range []string{report.AboutCommand, report.AboutFile, report.AboutNetwork} {
+		if at := where(boots, func(b *boot) bool { return b.audit.total > 0 && b.about[k] == 0 }); at != "" {
+			all = append(all, remark{"no " + k + " event", at + ": either none happened in a session or no rule recorded them"})
 		}
-		switch {
-		case b.sshd.total == 0 && b.audit.total > 0:
-			all = append(all, remark{"no login in sshd's log", text(b.host) + ", boot " + bootName(b.boot)})
-		case b.audit.total == 0:
-			all = append(all, remark{"no audit event of a session", text(b.host) + ", boot " + bootName(b.boot)})
+	}
+	if at := where(boots, func(b *boot) bool { return b.sshd.total == 0 }); at != "" {
+		all = append(all, remark{"nothing of sshd's log", at})
+	}
+	if at := where(boots, func(b *boot) bool { return b.audit.total == 0 }); at != "" {
+		all = append(all, remark{"no audit event of a session", at})
+	}
+	return all
+}
+
+// where names the boots that are so, a few of them.
+func where(boots []*boot, so func(*boot) bool) string {
+	const most = 4
+	var names []string
+	n := 0
+	for _, b := range boots {
+		if !so(b) {
+			continue
+		}
+		if n++; n <= most {
+			names = append(names, cmp.Or(text(b.host), "unnamed host")+" boot "+bootName(b.boot))
+		}
+	}
+	if n > most {
+		names = append(names, fmt.Sprintf("and %s more of %s", number(n-most), plural(len(boots), "boot", "boots")))
+	}
+	return strings.Join(names, ", ")
+}
+
+// skews are the sources whose clock differs from the audit log's.
+func skews(inputs []Input) []remark {
+	var all []remark
+	for i := range inputs {
+		if skew := inputs[i].ClockSkew; skew != 0 {
+			all = append(all, remark{"clock", fmt.Sprintf("%s is %+.3f s off the audit log", text(inputs[i].Name), skew.Seconds())})
+		}
+	}
+	return all
+}
+
+// damage is what could not be read of the inputs.
+func damage(c *Case) []string {
+	all := slices.Clone(c.Damage)
+	for i := range c.Inputs {
+		in := &c.Inputs[i]
+		if in.Rejected > 0 {
+			all = append(all, fmt.Sprintf("%s: %s of %s lines or entries could not be read", in.Name, number(in.Rejected), number(in.Read)))
+		}
+		if in.NULs > 0 {
+			all = append(all, fmt.Sprintf("%s: %s NUL bytes, which a reset of the host leaves", in.Name, number(in.NULs)))
 		}
 	}
 	return all

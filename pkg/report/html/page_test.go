@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image/png"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,15 +90,17 @@ func TestInBrowser(t *testing.T) {
 }
 
 func TestSortInBrowser(t *testing.T) {
-	b := browse(t, save(t, render(t, nil, append(many(20, 600), story()...)...)))
+	unseen := &visit{id: 99, person: "zoe", account: "zoe", ip: "192.0.2.1", host: "web1"}
+	unseen.in(1e6)
+	b := browse(t, save(t, render(t, nil, slices.Concat(many(20, 600), story(), unseen.events)...)))
 	column := func(i int) []string {
-		return eval[[]string](b, `[...document.querySelectorAll('.sessions tr.row')].map(r => r.cells[`+string(rune('0'+i))+`].textContent)`)
+		return eval[[]string](b, `[...document.querySelectorAll('.sessions tr.row')].map(r => r.cells[`+strconv.Itoa(i)+`].textContent)`)
 	}
 	sort := func(title string) {
 		eval[bool](b, `[...document.querySelectorAll('.sessions th button')].find(x => x.textContent === '`+title+`').click() ?? true`)
 	}
 	sort("Person or key")
-	if up := column(4); !slices.IsSorted(up) || len(up) != 21 {
+	if up := column(4); !slices.IsSorted(up) || len(up) != 22 {
 		t.Errorf("not sorted by person: %q", up)
 	}
 	sort("Person or key")
@@ -108,6 +111,10 @@ func TestSortInBrowser(t *testing.T) {
 	}
 	if got := eval[string](b, `document.querySelector('.sessions th[aria-sort]').getAttribute('aria-sort')`); got != "descending" {
 		t.Errorf("aria-sort is %q", got)
+	}
+	sort("As root")
+	if got := column(10); got[len(got)-1] != "–" || got[0] == "–" {
+		t.Errorf("what is not known does not stand last: %q", got)
 	}
 	eval[bool](b, `[...document.querySelectorAll('#table .tools button')].find(x => x.textContent.startsWith('with failures')).click() ?? true`)
 	if got := eval[string](b, visibleRows); got != "alice@example.com|192.0.2.44" {

@@ -78,7 +78,7 @@ const many = (n, one, more) => n === 1 ? '1 ' + one : grouped(n) + ' ' + (more |
 const dash = v => v === null || v === undefined || v === '' ? '–' : v;
 
 // clip is text on one line, cut off where it is too wide, in full on hover.
-const clip = (text, cls) => el('span', 'clip ' + cls, {title: text}, text);
+const clip = (text, cls) => el('bdi', 'clip ' + cls, {title: text}, text);
 
 // long is text of any length: very long ones are cut, with a button for the rest.
 const longest = 1200;

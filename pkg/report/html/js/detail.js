@@ -95,11 +95,13 @@ function treeLines(rows, all) {
     }
     let said = '';
     for (let d = p[P.depth] - 1; d >= 0 && !said; d--) said = chainAt(paths[d], p[P.start]);
+    let cwd = paths.slice(0, p[P.depth]).findLast(q => q && q[P.execs].length)?.[P.execs].at(-1)[X.cwd];
     const execs = p[P.execs].length ? p[P.execs] : [null];
     execs.forEach((x, i) => {
       const chain = x ? x[X.chain].join(' → ') : '';
       const changed = x && !x[X.result] && chain !== said && (said || x[X.chain].length > 2);
-      lines.push({p, x, first: i === 0, end: i === execs.length - 1, chain: changed ? chain : ''});
+      lines.push({p, x, first: i === 0, end: i === execs.length - 1, chain: changed ? chain : '', cwd: x && x[X.cwd] !== cwd ? x[X.cwd] : ''});
+      if (x) cwd = x[X.cwd];
       if (x && !x[X.result]) said = chain;
     });
     paths.length = p[P.depth];
@@ -126,7 +128,7 @@ function treeLine(l, words) {
   else {
     text.append(long(x[X.text], words));
     if (x[X.result]) text.append(el('span', 'result', {}, '  (' + x[X.result] + ')'));
-    if (x[X.cwd]) text.append(el('span', 'cwd', {}, '  in ' + x[X.cwd]));
+    if (l.cwd) text.append(el('span', 'cwd', {}, '  in ' + l.cwd));
   }
   if (l.end && p[P.failed] > 0) text.append(el('span', 'result', {}, '  (' + many(p[P.failed], 'failed action') + ')'));
   if (l.end && flags & ORPHAN) text.append(el('span', 'note', {}, '  (parent: pid 1)'));

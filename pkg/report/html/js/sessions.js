@@ -3,18 +3,18 @@
 const state = {query: '', result: null, group: 'all', root: false, failed: false, host: '', range: null};
 
 const person = s => [s.person ? el('b', '', {}, clip(s.person, 'w22')) : el('span', s.key ? 'm' : 'dim', {title: s.fingerprint}, s.person1),
-  s.group === 'none' ? el('span', 'tag bad', {title: s.reason}, s.reason || 'nobody') : ''];
+  s.group === 'none' ? el('span', 'tag bad clip w22', {title: s.reason}, s.reason || 'nobody') : ''];
 
 const columns = [
   {title: '', cls: '', cell: s => button('▸', 'toggle', () => table.toggle(s), {'aria-expanded': 'false', 'aria-label': 'Session of ' + s.person1 + ' at ' + second(s.from)})},
   {title: 'Start (UTC)', cls: 't', by: s => s.from, cell: s => second(s.start ?? s.first)},
   {title: 'Lasted', cls: 'n', by: s => s.duration, desc: true, cell: s => s.duration === null ? '–' : span(s.duration)},
-  {title: 'Ended', cls: 'c-mid', by: s => s.ended, cell: s => dash(s.ended)},
+  {title: 'Ended', cls: 'c-mid', by: s => s.ended, cell: s => clip(dash(s.ended), 'w16')},
   {title: 'Person or key', cls: '', by: s => lower(s.person1), cell: person},
-  {title: 'Account', cls: '', by: s => s.account, cell: s => s.account === 'root' ? el('span', 'tag root', {}, 'root') : el('bdi', '', {}, dash(s.account))},
-  {title: 'From', cls: 'nobr', by: s => addressKey(s.ip) || s.source, cell: s => el('bdi', s.ip ? '' : 'dim', {title: s.source}, dash(s.ip || s.source))},
+  {title: 'Account', cls: '', by: s => s.account, cell: s => s.account === 'root' ? el('span', 'tag root', {}, 'root') : clip(dash(s.account), 'w16')},
+  {title: 'From', cls: 'nobr', by: s => addressKey(s.ip) || s.source, cell: s => el('bdi', 'clip w22' + (s.ip ? '' : ' dim'), {title: s.source}, dash(s.ip || s.source))},
   {title: 'Credential', cls: 'c-wide', by: s => s.method + s.algorithm, cell: s => s.method ? clip([s.method, s.algorithm].filter(Boolean).join(' '), 'w16') : '–'},
-  {title: 'Use', cls: 'c-mid', by: s => s.use, cell: s => s.use ? el('span', 'tag', {}, s.use) : '–'},
+  {title: 'Use', cls: 'c-mid', by: s => s.use, cell: s => s.use ? el('span', 'tag clip w16', {}, s.use) : '–'},
   {title: 'Commands', cls: 'n', by: s => s.commands, desc: true, cell: s => s.commands === null ? el('span', 'dim', {title: 'nothing shows that executions were recorded then'}, 'not rec.') : grouped(s.commands)},
   {title: 'As root', cls: 'n', by: s => s.root, desc: true, cell: s => s.root ? el('b', 'warm', {}, grouped(s.root)) : dash(s.root)},
   {title: 'Failed', cls: 'n c-mid', by: s => s.failures, desc: true, cell: s => s.failures ? el('span', 'bad', {}, grouped(s.failures)) : dash(s.failures)},
@@ -138,7 +138,7 @@ function startSearch() {
   $('found').textContent = 'searching …';
   search(query, token, part => { $('found').textContent = 'searching … ' + Math.round(part * 100) + ' %'; }, result => {
     state.result = result;
-    $('found').textContent = many(result.counts.size, 'session') + ', ' + many(result.total, 'event');
+    $('found').textContent = many(result.counts.size, 'session') + (result.total ? ', ' + many(result.total, 'event') : '');
     showHits();
     refresh();
   });

@@ -44,7 +44,7 @@ class Table {
     if (this.sorted !== undefined) {
       const by = this.columns[this.sorted].by, sign = this.down ? -1 : 1;
       const keyed = this.rows.map((row, i) => [by(row), i, row]);
-      keyed.sort((a, b) => sign * compare(a[0], b[0]) || a[1] - b[1]);
+      keyed.sort((a, b) => unknown(a[0]) - unknown(b[0]) || sign * compare(a[0], b[0]) || a[1] - b[1]);
       this.rows = keyed.map(k => k[2]);
     }
     this.body.replaceChildren();
@@ -126,9 +126,8 @@ class Table {
   }
 }
 
-// compare puts what is not known last, numbers by size and text by its letters.
-function compare(a, b) {
-  const none = v => v === null || v === undefined || v === '' ? 1 : 0;
-  if (none(a) || none(b)) return none(a) - none(b);
-  return a < b ? -1 : a > b ? 1 : 0;
-}
+// unknown is 1 for what is not known, which stands last in either direction.
+const unknown = v => v === null || v === undefined || v === '' ? 1 : 0;
+
+// compare orders numbers by size and text by its letters.
+const compare = (a, b) => a < b ? -1 : a > b ? 1 : 0;
