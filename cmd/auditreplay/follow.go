@@ -20,6 +20,9 @@ type followOptions struct {
 	state       string
 	since       string
 	window      time.Duration
+
+	noWall   bool          // for tests: the wall clock ends no wait
+	saveWait time.Duration // for tests: between two states; 0 is saveEvery
 }
 
 // The logs of a host, where nothing else is said.

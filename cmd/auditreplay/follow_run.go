@@ -37,8 +37,6 @@ type follower struct {
 	moves    int
 	rejected rejectedLines
 	warned   map[string]time.Time
-	noWall   bool          // for tests: the wall clock ends no wait
-	saveWait time.Duration // between two states; 0 is saveEvery
 }
 
 // The follower's own times, by the wall clock.
@@ -60,7 +58,7 @@ func (f *follower) openOutput(stdout io.Writer, scope replay.Scope, st *state) e
 	f.enc = schema.NewEncoder(f.out)
 	f.filter = &replay.Filter{Scope: scope, Next: &sinceFilter{f.since, f.enc}}
 	opt := live.Options{Host: f.opt.host, MachineID: f.opt.machineID, SSHD: true, Journal: f.opt.sshd == "journal" || f.opt.sshd == "-",
-		LoginWindow: f.opt.window, NoWall: f.noWall, Log: f.log, Reject: f.rejected.add}
+		LoginWindow: f.opt.window, NoWall: f.opt.noWall, Log: f.log, Reject: f.rejected.add}
 	if f.opt.audit == defaultAudit {
 		opt.Zone = time.Local
 	}

@@ -76,7 +76,7 @@ func (f *follower) saveIfDue(now time.Time, changed, urgent bool) error {
 	}
 	s := &f.saver
 	s.dirty = s.dirty || changed
-	wait := f.saveWait
+	wait := f.opt.saveWait
 	if wait == 0 {
 		wait = saveEvery
 	}

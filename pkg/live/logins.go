@@ -18,23 +18,33 @@ type login struct {
 
 // messages gives sshd's messages to the connections of their boots. A message
 // waits until the audit log has been read up to its time, because that may
-// show a new boot.
+// show a new boot; where the audit log was at its end, it waits for one round.
 func (p *Pipeline) messages() error {
-	slices.SortStableFunc(p.ripe, func(a, b message) int { return a.Received.Compare(b.Received) })
-	for i := range p.ripe {
-		m := &p.ripe[i]
-		if !p.clock.Audit && m.Received.UnixMilli() > p.auditAt {
-			p.ripe = append(p.ripe[i:len(p.ripe):len(p.ripe)], p.fresh...)
-			p.fresh = p.fresh[:0]
-			return nil
+	ripe := len(p.ripe)
+	if !p.clock.Audit {
+		ripe = 0
+	}
+	all := append(p.ripe, p.fresh...)
+	var kept []message
+	rest := all[ripe:]
+	slices.SortStableFunc(rest, func(a, b message) int { return a.Received.Compare(b.Received) })
+	due := len(rest)
+	for i := range rest {
+		if rest[i].Received.UnixMilli() > p.auditAt {
+			due = i
+			break
 		}
-		p.message(m)
+	}
+	kept = slices.Clone(rest[due:])
+	all = all[:ripe+due]
+	slices.SortStableFunc(all, func(a, b message) int { return a.Received.Compare(b.Received) })
+	p.ripe, p.fresh = kept, p.fresh[:0]
+	for i := range all {
+		p.message(&all[i])
 		if p.failure != nil {
 			return p.failure
 		}
 	}
-	p.ripe = append(p.ripe[:0], p.fresh...)
-	p.fresh = p.fresh[:0]
 	return nil
 }
 

@@ -147,7 +147,7 @@ func withoutTwins(ms []*member) []*member {
 	}
 	var out []*member
 	for _, m := range ms {
-		twin := slices.ContainsFunc(out, func(o *member) bool { return os.SameFile(o.info, m.info) })
+		twin := slices.ContainsFunc(ms, func(o *member) bool { return o != m && o.age.current && os.SameFile(o.info, m.info) })
 		if m.packed {
 			for _, p := range packers {
 				if s, ok := strings.CutSuffix(m.path, p); ok && plain[s] {

@@ -10,6 +10,7 @@ import (
 	"auditreplay/pkg/ingest"
 
 	"github.com/nxadm/tail"
+	"golang.org/x/sys/unix"
 )
 
 // Line is one line of a followed log. Its text is valid until the next Read.
@@ -37,7 +38,7 @@ type file struct {
 	final  bool   // nobody writes to it any more: it was rotated away
 	skip   int64  // bytes of a line too long to be given, so far
 	buf    []byte
-	watch  *tail.Tail
+	watch  *watch
 }
 
 func newFile(f *os.File, src *ingest.Source, final bool) *file {
@@ -45,21 +46,26 @@ func newFile(f *os.File, src *ingest.Source, final bool) *file {
 }
 
 // listen lets tail watch the file, and calls wake for each line that it finds.
-func (o *file) listen(wake func()) {
-	name := "/proc/self/fd/" + strconv.Itoa(int(o.f.Fd()))
-	if _, err := os.Stat(name); err != nil {
-		return // no /proc: the look four times a second has to do
+// tail gets a descriptor of its own, under a number that was not used lately:
+// its tracker knows files by their names, and one that comes back while the one
+// before is still being forgotten blocks it for good.
+func (o *file) listen(number int, wake func()) {
+	fd, err := unix.FcntlInt(o.f.Fd(), unix.F_DUPFD_CLOEXEC, number)
+	if err != nil {
+		return // the look four times a second has to do; likewise below
 	}
-	t, err := tail.TailFile(name, tail.Config{
+	t, err := tail.TailFile("/proc/self/fd/"+strconv.Itoa(fd), tail.Config{
 		Location: &tail.SeekInfo{Offset: o.offset, Whence: io.SeekStart},
 		Follow:   true, ReOpen: false, MustExist: true, CompleteLines: true,
 		Logger: tail.DiscardingLogger,
 	})
-	if err != nil {
-		return // no longer readable by name: likewise
+	if err != nil { // no /proc, or no permission any more
+		unix.Close(fd)
+		return
 	}
-	o.watch = t
+	o.watch = &watch{tail: t, fd: fd, done: make(chan struct{})}
 	go func() {
+		defer close(o.watch.done)
 		for range t.Lines {
 			wake()
 		}
@@ -67,9 +73,22 @@ func (o *file) listen(wake func()) {
 	}()
 }
 
+// watch is a tail and the descriptor that it was given.
+type watch struct {
+	tail *tail.Tail
+	fd   int
+	done chan struct{}
+}
+
+func (w *watch) stop() {
+	_ = w.tail.Stop() // waits for it; what it says is that it was stopped
+	<-w.done
+	unix.Close(w.fd)
+}
+
 func (o *file) close() {
 	if o.watch != nil {
-		_ = o.watch.Stop() // waits for it; what it says is that it was stopped
+		o.watch.stop()
 		o.watch = nil
 	}
 	o.f.Close()

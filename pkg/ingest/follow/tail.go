@@ -30,6 +30,12 @@ type TailOptions struct {
 	Warn   func(string)
 }
 
+// The numbers of the descriptors that are given to tail.
+const (
+	firstNumber = 128
+	numbers     = 512
+)
+
 // Tail follows one log across its rotations. It is not safe for concurrent
 // use; Wake is.
 type Tail struct {
@@ -106,7 +112,7 @@ func (t *Tail) use(o *file) {
 	t.cur = o
 	t.moves++
 	if !o.final {
-		o.listen(t.signal)
+		o.listen(firstNumber+t.moves%numbers, t.signal)
 	}
 }
 

@@ -1,0 +1,463 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"auditreplay/pkg/ingest/follow"
+	"auditreplay/pkg/replay"
+)
+
+// More of it: go test ./cmd/auditreplay -run Torture -torture 200000 -torture.seed 7
+var (
+	tortureLines = flag.Int64("torture", 20000, "lines that TestFollowTorture writes")
+	tortureSeed  = flag.Uint64("torture.seed", 1, "what TestFollowTorture's choices depend on")
+)
+
+// childArgs are what a follower in a process of its own is started with.
+type childArgs struct {
+	Audit, SSHD, Output, State string
+	Save                       time.Duration
+	Wall                       bool
+}
+
+const childEnv = "AUDITREPLAY_TEST_FOLLOW"
+
+// TestFollowChild is the follower that other tests start, by running this
+// test's binary again.
+func TestFollowChild(t *testing.T) {
+	given := os.Getenv(childEnv)
+	if given == "" {
+		t.Skip("only for other tests to start")
+	}
+	var a childArgs
+	if err := json.Unmarshal([]byte(given), &a); err != nil {
+		t.Fatal(err)
+	}
+	o := &followOptions{audit: a.Audit, sshd: a.SSHD, state: a.State, window: time.Minute, noWall: !a.Wall, saveWait: a.Save}
+	o.scope, o.output, o.logLevel, o.quiet = "all", a.Output, "warn", true
+	cmd := newFollow()
+	cmd.SetOut(os.Stdout)
+	cmd.SetErr(os.Stderr)
+	var misfit *follow.Misfit
+	switch err := o.follow(cmd); {
+	case errors.As(err, &misfit):
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(int(misfit.Why))
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	os.Exit(0)
+}
+
+// child is a follower in a process of its own.
+type child struct {
+	*exec.Cmd
+	talk bytes.Buffer
+}
+
+func startChild(t testing.TB, a childArgs) *child {
+	t.Helper()
+	b, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &child{Cmd: exec.Command(os.Args[0], "-test.run=^TestFollowChild$")}
+	c.Env = append(os.Environ(), childEnv+"="+string(b))
+	c.Stderr = &c.talk
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// end sends a signal and waits. It gives the exit code, -1 after a kill.
+func (c *child) end(t testing.TB, sig os.Signal) int {
+	t.Helper()
+	if err := c.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // the code says it
+	return c.ProcessState.ExitCode()
+}
+
+// written is one log that the test writes and rotates.
+type written struct {
+	path  string
+	file  *os.File
+	buf   []byte
+	rng   *rand.Rand
+	links bool // the path is a link to dated files
+	n     int
+	since time.Time // of the oldest line that is not all written
+}
+
+func newWritten(t testing.TB, path string, rng *rand.Rand, links bool) *written {
+	w := &written{path: path, rng: rng, links: links}
+	w.create(t)
+	return w
+}
+
+func (w *written) create(t testing.TB) {
+	t.Helper()
+	name := w.path
+	if w.links {
+		w.n++
+		name = fmt.Sprintf("%s-20250303%04d", w.path, w.n)
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.links {
+		if err := errors.Join(os.Symlink(filepath.Base(name), w.path+".link"), os.Rename(w.path+".link", w.path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.file = f
+}
+
+// write writes lines, in pieces that end anywhere.
+func (w *written) write(t testing.TB, line []byte) {
+	t.Helper()
+	w.buf = append(w.buf, line...)
+	if w.rng.IntN(3) == 0 {
+		w.some(t, w.rng.IntN(len(w.buf)+1))
+	}
+}
+
+// upTo writes what is older than half a second: no daemon is later than that
+// for long, and the order of the two logs matters at two seconds.
+func (w *written) upTo(t testing.TB, at time.Time) {
+	t.Helper()
+	if len(w.buf) == 0 {
+		w.since = at
+	} else if at.Sub(w.since) > 500*time.Millisecond {
+		w.some(t, len(w.buf))
+		w.since = at
+	}
+}
+
+func (w *written) some(t testing.TB, n int) {
+	t.Helper()
+	if _, err := w.file.Write(w.buf[:n]); err != nil {
+		t.Fatal(err)
+	}
+	w.buf = w.buf[n:]
+}
+
+// shift makes room for a new .1.
+func (w *written) shift(t testing.TB) {
+	t.Helper()
+	top := 1
+	for {
+		if _, a := os.Lstat(fmt.Sprintf("%s.%d", w.path, top)); a == nil {
+			top++
+			continue
+		}
+		if _, a := os.Lstat(fmt.Sprintf("%s.%d.gz", w.path, top)); a == nil {
+			top++
+			continue
+		}
+		break
+	}
+	for i := top; i > 1; i-- {
+		for _, z := range []string{"", ".gz"} {
+			err := os.Rename(fmt.Sprintf("%s.%d%s", w.path, i-1, z), fmt.Sprintf("%s.%d%s", w.path, i, z))
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// rotate rotates in one of the ways that lose nothing by themselves.
+func (w *written) rotate(t testing.TB) string {
+	t.Helper()
+	kind := w.rng.IntN(5)
+	if w.links {
+		w.some(t, len(w.buf))
+		w.file.Close()
+		w.create(t)
+		return "link"
+	}
+	switch kind {
+	case 0: // the writer goes on with the old file until it is told
+		w.shift(t)
+		w.rename(t, w.path, w.path+".1")
+		w.some(t, len(w.buf))
+		w.file.Close()
+		w.create(t)
+		return "rename, later create"
+	case 1, 2:
+		w.some(t, len(w.buf))
+		w.shift(t)
+		w.rename(t, w.path, w.path+".1")
+		w.file.Close()
+		w.create(t)
+		return "rename and create"
+	case 3:
+		w.some(t, len(w.buf))
+		w.shift(t)
+		copyFile(t, w.path, w.path+".1")
+		if err := w.file.Truncate(0); err != nil {
+			t.Fatal(err)
+		}
+		return "copytruncate"
+	}
+	for i := 1; ; i++ { // compress the newest that is not
+		name := fmt.Sprintf("%s.%d", w.path, i)
+		if _, err := os.Stat(name + ".gz"); err == nil {
+			continue
+		}
+		if _, err := os.Stat(name); err != nil {
+			return "nothing to compress"
+		}
+		compress(t, name)
+		return "compress"
+	}
+}
+
+func (w *written) rename(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func copyFile(t testing.TB, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, to, b)
+}
+
+func compress(t testing.TB, name string) {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, name+".gz", z.Bytes())
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// step is one line of one log.
+type step struct {
+	sshd bool
+	line []byte
+	at   time.Time
+}
+
+// steps puts both logs' lines in the order in which they were said.
+func (e *evidence) steps() []step {
+	var steps []step
+	audit, sshd := e.audit, e.sshd
+	var now time.Time
+	for len(audit) > 0 || len(sshd) > 0 {
+		if len(audit) == 0 || len(sshd) > 0 && sshdTime(sshd[0]).Before(auditTime(audit[0])) {
+			now = sshdTime(sshd[0])
+			steps = append(steps, step{true, sshd[0], now})
+			sshd = sshd[1:]
+			continue
+		}
+		if at := auditTime(audit[0]); at.After(now) {
+			now = at
+		}
+		steps = append(steps, step{false, audit[0], now})
+		audit = audit[1:]
+	}
+	return steps
+}
+
+func auditTime(line []byte) time.Time {
+	var sec, ms int64
+	_, _ = fmt.Sscanf(string(line[bytes.Index(line, []byte("audit(")):]), "audit(%d.%d:", &sec, &ms)
+	return time.UnixMilli(sec*1000 + ms)
+}
+
+func sshdTime(line []byte) time.Time {
+	at, _ := time.Parse("2006-01-02T15:04:05.000000-07:00", strings.Fields(string(line))[0])
+	return at
+}
+
+// torture is one run of the test below.
+type torture struct {
+	testing.TB
+	rng         *rand.Rand
+	args        childArgs
+	child       *child
+	audit, sshd *written
+	kills       int
+	rotations   map[string]int
+}
+
+// TestFollowTorture follows two logs that are written at full speed, in pieces
+// that end anywhere, and rotated in every way, while the follower is killed and
+// started again; each event has to be in the output once, and the same as
+// file makes of the whole logs.
+func TestFollowTorture(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(*tortureSeed, 5))
+	e := synthHost(t, *tortureSeed+100, *tortureLines*180)
+	e.pad()
+	dir := t.TempDir()
+	r := &torture{TB: t, rng: rng, rotations: make(map[string]int), args: childArgs{
+		Audit: filepath.Join(dir, "audit.log"), SSHD: filepath.Join(dir, "auth.log"),
+		Output: filepath.Join(dir, "events.jsonl"), State: filepath.Join(dir, "state"), Save: 30 * time.Millisecond}}
+	r.audit = newWritten(t, r.args.Audit, rng, false)
+	r.sshd = newWritten(t, r.args.SSHD, rng, true)
+	if *tortureSeed%2 == 0 {
+		r.audit, r.sshd = r.sshd, r.audit
+		r.args.Audit, r.args.SSHD = r.audit.path, r.sshd.path
+	}
+	steps := e.steps()
+	r.start()
+	defer func() {
+		if r.child != nil {
+			r.child.end(t, syscall.SIGKILL)
+		}
+	}()
+	for i, s := range steps {
+		w := r.audit
+		if s.sshd {
+			w = r.sshd
+		}
+		r.audit.upTo(t, s.at)
+		r.sshd.upTo(t, s.at)
+		w.write(t, s.line)
+		r.chance(i, len(steps))
+	}
+	r.start()
+	r.caughtUp()
+	if code := r.child.end(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("exit %d: %s", code, &r.child.talk)
+	}
+	if r.child.talk.Len() > 0 {
+		t.Logf("said: %s", &r.child.talk)
+	}
+	r.child = nil
+	got, err := os.ReadFile(r.args.Output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := e.replayed(t, replay.ScopeAll)
+	diff := differences(t, eventLines(got), file)
+	t.Logf("%d lines, %d kills, rotations %v: %d events, %d by file, %d differences", len(steps), r.kills, r.rotations,
+		len(eventLines(got)), len(file), len(diff))
+	for _, d := range diff[:min(len(diff), 10)] {
+		t.Error(d)
+	}
+}
+
+// chance lets something happen between two lines.
+func (r *torture) chance(i, of int) {
+	switch n := r.rng.IntN(6000); {
+	case n < 8:
+		r.rotations[r.audit.rotate(r)]++
+		if r.rng.IntN(3) == 0 { // again, before anybody can have looked
+			r.rotations[r.audit.rotate(r)]++
+		}
+	case n < 14:
+		r.rotations[r.sshd.rotate(r)]++
+	case n < 17:
+		if r.child != nil {
+			r.child.end(r, syscall.SIGKILL)
+			r.child = nil
+			r.kills++
+		}
+	case n < 27:
+		r.start()
+	case n < 28:
+		r.replace()
+	case n < 38:
+		time.Sleep(time.Duration(r.rng.IntN(40)) * time.Millisecond)
+	}
+}
+
+func (r *torture) start() {
+	if r.child == nil {
+		r.child = startChild(r, r.args)
+	}
+}
+
+// replace deletes a log and makes a new one. What was in it is nowhere else, so
+// the follower has to have read it.
+func (r *torture) replace() {
+	w := r.audit
+	if w.links {
+		w = r.sshd
+	}
+	r.start()
+	r.caughtUp()
+	w.file.Close()
+	if err := os.Remove(w.path); err != nil {
+		r.Fatal(err)
+	}
+	w.create(r)
+	if _, err := w.file.WriteString("\n"); err != nil { // counted as a blank line
+		r.Fatal(err)
+	}
+	r.caughtUp()
+	r.rotations["delete and create"]++
+}
+
+// caughtUp waits until the follower's state covers all that was written.
+func (r *torture) caughtUp() {
+	r.Helper()
+	r.audit.some(r, len(r.audit.buf))
+	r.sshd.some(r, len(r.sshd.buf))
+	var st state
+	for range 1500 {
+		if ok, err := follow.ReadState(r.args.State, &st); err == nil && ok && atEnd(&st.Audit) && st.SSHD.File != nil && atEnd(st.SSHD.File) {
+			return
+		}
+		if r.child.ProcessState != nil || syscall.Kill(r.child.Process.Pid, 0) != nil {
+			break
+		}
+		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.child.Process.Pid)); err == nil {
+			if _, after, ok := strings.Cut(string(b), ") "); ok && after[0] == 'Z' {
+				break
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	code := r.child.end(r, syscall.SIGKILL)
+	a, _ := os.Stat(r.args.Audit)
+	l, _ := os.Stat(r.args.SSHD)
+	r.Fatalf("the follower did not read everything; exit %d: %s\naudit %v size %d %v\nsshd %v size %d", code, &r.child.talk, st.Audit, a.Size(), r.rotations, st.SSHD.File, l.Size())
+}
+
+func atEnd(p *follow.Position) bool {
+	info, err := os.Stat(p.Path)
+	if err != nil || p.File == nil {
+		return false
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	return st.Ino == p.File.Ino && info.Size() == p.Offset
+}
