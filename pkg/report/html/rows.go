@@ -133,12 +133,16 @@ func treeRows(roots []*report.Process, use func(one *report.Exec, entered bool))
 }
 
 func processFlags(p *report.Process) (flags int) {
-	for i, on := range []bool{p.Missing, p.Guessed, p.DuringLogin,
-		p.Forked() && len(p.Execs) == 0 && len(p.Children) == 0 && p.Failures == 0, p.PPID == 1} {
+	set := func(flag int, on bool) {
 		if on {
-			flags |= 1 << i
+			flags |= flag
 		}
 	}
+	set(flagMissing, p.Missing)
+	set(flagGuessed, p.Guessed)
+	set(flagLogin, p.DuringLogin)
+	set(flagFork, p.Forked() && len(p.Execs) == 0 && len(p.Children) == 0 && p.Failures == 0)
+	set(flagOrphan, p.PPID == 1)
 	return flags
 }
 
