@@ -67,6 +67,6 @@ it opened, and writes every audit event of that session as enriched JSON.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newFile(), newFollow(), newVerify(), newSessions(), newTimeline(), newTree(), newReport(), newVersion(), newMan())
+	root.AddCommand(newFile(), newFollow(), newVerify(), newExplain(), newSessions(), newTimeline(), newTree(), newReport(), newVersion(), newMan())
 	return root
 }

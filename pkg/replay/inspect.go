@@ -79,7 +79,9 @@ func (c *Conclusions) Host(node int) int {
 func (c *Conclusions) Boot(host int, millis int64) int { return c.run.hosts[host].bootAt(millis) }
 
 // BootNamed gives the number of the boot with that id, as journals have it.
-func (c *Conclusions) BootNamed(host int, id string) (int, bool) { return c.run.hosts[host].bootNamed(id) }
+func (c *Conclusions) BootNamed(host int, id string) (int, bool) {
+	return c.run.hosts[host].bootNamed(id)
+}
 
 // Tracker gives the tracker that joined the boot's sessions; nil where nothing
 // was known of the boot.

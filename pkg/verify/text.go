@@ -1,41 +1,36 @@
 package verify
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	"auditreplay/pkg/safe"
+	"auditreplay/pkg/prose"
 )
 
-// width is how many columns the text takes.
-const width = 80
-
-// WriteText writes the report for people, in 80 columns. Text that an attacker
-// may have chosen is made safe for a terminal.
+// WriteText writes the report for people.
 func (r *Report) WriteText(w io.Writer) error {
-	p := &printer{w: bufio.NewWriter(w)}
+	p := prose.NewWriter(w)
 	for i := range r.Hosts {
 		r.Hosts[i].write(p)
 	}
-	p.para(0, r.conclusion())
+	p.Para(0, r.conclusion())
 	last := ""
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		if head := f.head(); head != last {
-			p.line("")
-			p.para(0, head)
+			p.Line()
+			p.Para(0, head)
 			last = head
 		}
 		f.write(p)
 	}
-	p.line("")
-	p.para(0, "Seals: journald can seal a journal, and `journalctl --verify --verify-key=KEY` then shows what was changed "+
+	p.Line()
+	p.Para(0, "Seals: journald can seal a journal, and `journalctl --verify --verify-key=KEY` then shows what was changed "+
 		"after it was sealed; the key must have been kept off the host. No line of audit.log or of a syslog file is "+
 		"sealed: whoever was root could change them, and nothing above proves that nobody did.")
-	return p.w.Flush()
+	return p.Flush()
 }
 
 // conclusion says whether something was found, with the figures.
@@ -61,29 +56,29 @@ func (r *Report) conclusion() string {
 	return fmt.Sprintf("%s in %s: %s.", plural(int64(len(r.Findings)), "finding"), figures, strings.Join(parts, ", "))
 }
 
-func (h *HostReport) write(p *printer) {
+func (h *HostReport) write(p *prose.Writer) {
 	name := h.Name
 	if name == "" {
 		name = "(not named in the evidence)"
 	}
-	p.para(0, "Host "+name)
+	p.Para(0, "Host "+name)
 	for i := range h.Boots {
 		b := &h.Boots[i]
-		p.para(2, "boot "+b.ID)
+		p.Para(2, "boot "+b.ID)
 		for _, c := range b.Coverage {
-			p.para(4, fmt.Sprintf("%s to %s  %s: %s", stamp(c.From), c.To.Format(stampOfDay(c.From, c.To)), c.Source, c.What))
+			p.Para(4, fmt.Sprintf("%s to %s  %s: %s", stamp(c.From), c.To.Format(stampOfDay(c.From, c.To)), c.Source, c.What))
 		}
 		if b.Events > 0 {
 			text := plural(b.Events, "audit event")
 			if b.Serials[1] > 0 {
 				text += fmt.Sprintf(", serials %d to %d, %d missing", b.Serials[0], b.Serials[1], b.Missing)
 			}
-			p.para(4, text+fmt.Sprintf("; %s of auditd itself", plural(b.Daemon, "record")))
-			p.para(4, fmt.Sprintf("%s of sshd with their login, %d of other programs", plural(b.Sessions, "session"), b.Others))
-			p.para(4, "recorded: "+b.Recorded)
+			p.Para(4, text+fmt.Sprintf("; %s of auditd itself", plural(b.Daemon, "record")))
+			p.Para(4, fmt.Sprintf("%s of sshd with their login, %d of other programs", plural(b.Sessions, "session"), b.Others))
+			p.Para(4, "recorded: "+b.Recorded)
 		}
 	}
-	p.line("")
+	p.Line()
 }
 
 // head is what a finding is listed under.
@@ -102,7 +97,7 @@ func (f *Finding) head() string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-func (f *Finding) write(p *printer) {
+func (f *Finding) write(p *prose.Writer) {
 	head := f.Kind
 	switch {
 	case !f.From.IsZero() && !f.To.IsZero() && !f.From.Equal(f.To):
@@ -112,10 +107,10 @@ func (f *Finding) write(p *printer) {
 	case !f.To.IsZero():
 		head += "  until " + stamp(f.To)
 	}
-	p.para(2, head)
-	p.para(4, f.Detail)
+	p.Para(2, head)
+	p.Para(4, f.Detail)
 	if f.Where != "" {
-		p.para(4, "at "+strings.ReplaceAll(f.Where, ",", ", "))
+		p.Para(4, "at "+strings.ReplaceAll(f.Where, ",", ", "))
 	}
 }
 
@@ -129,49 +124,4 @@ func stampOfDay(a, b time.Time) string {
 		return "15:04:05.000Z"
 	}
 	return stampForm
-}
-
-// printer writes paragraphs of no more than width columns.
-type printer struct {
-	w *bufio.Writer
-}
-
-func (p *printer) line(s string) {
-	p.w.WriteString(strings.TrimRight(s, " "))
-	p.w.WriteByte('\n')
-}
-
-// para writes a paragraph; its further lines are indented by two more.
-func (p *printer) para(indent int, text string) {
-	pad := strings.Repeat(" ", indent)
-	line, used := pad, indent
-	first := true
-	for _, word := range strings.Split(safe.Terminal(text), " ") {
-		n := safe.Width(word)
-		if !first && used+1+n > width {
-			p.line(line)
-			line, used, first = pad+"  ", indent+2, true
-		}
-		for used+n > width { // one long word: a path, a key
-			part := cut(word, width-used)
-			p.line(line + part)
-			word = word[len(part):]
-			n = safe.Width(word)
-			line, used = pad+"  ", indent+2
-		}
-		if !first {
-			line, used = line+" ", used+1
-		}
-		line, used, first = line+word, used+n, false
-	}
-	p.line(line)
-}
-
-// cut gives the start of a word that is no more than cells wide.
-func cut(word string, cells int) string {
-	part := strings.TrimSuffix(safe.Truncate(word, cells+1), "…")
-	if part == "" {
-		return word
-	}
-	return part
 }

@@ -1,0 +1,40 @@
+package prose_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"auditreplay/pkg/prose"
+	"auditreplay/pkg/safe"
+)
+
+func Example() {
+	p := prose.NewWriter(os.Stdout)
+	p.Para(2, "The login of alice\x1b[2J from 198.51.100.7 opened session 12 and nothing else did so at that time.")
+	p.Flush()
+	// Output:
+	//   The login of alice\x1b[2J from 198.51.100.7 opened session 12 and nothing else
+	//     did so at that time.
+}
+
+func TestWidth(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", " ", strings.Repeat("x", 500), strings.Repeat("日本", 200), "a " + strings.Repeat("e\u0301", 300),
+		strings.Repeat("\x1b[31m", 100), strings.Repeat("word ", 100), "\xff\xfe", strings.Repeat("\u202e", 90)} {
+		for _, indent := range []int{0, 4, 8} {
+			var b strings.Builder
+			p := prose.NewWriter(&b)
+			p.Para(indent, text)
+			if err := p.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(b.String()) {
+				line = strings.TrimSuffix(line, "\n")
+				if w := safe.Width(line); w > prose.Width || safe.Terminal(line) != line {
+					t.Errorf("%q, indent %d: a line of %d columns: %q", text, indent, w, line)
+				}
+			}
+		}
+	}
+}
