@@ -43,7 +43,7 @@ type Ledger struct {
 	byID  map[sessionKey][]*entry // key without login: all entries of one audit session
 	boots map[string]string       // host -> its latest boot
 	execs map[hostBoot]*spans     // when anybody's execve was recorded
-	shut  map[hostBoot]bool       // an orderly end of the boot was recorded
+	down  map[hostBoot]string     // how the boot ended, as a session of it tells or SYSTEM_SHUTDOWN does
 	strs  keeper
 }
 
@@ -61,7 +61,7 @@ func NewLedger() *Ledger {
 		byID:  map[sessionKey][]*entry{},
 		boots: map[string]string{},
 		execs: map[hostBoot]*spans{},
-		shut:  map[hostBoot]bool{},
+		down:  map[hostBoot]string{},
 		strs:  keeper{},
 	}
 }
@@ -89,6 +89,9 @@ func (l *Ledger) add(e *auditevent.AuditEvent, x *schema.Extra) *entry {
 	case schema.TypeLogout:
 		s = l.logoutEntry(at, e, x)
 		s.logout(e)
+		if s.Ended == "shutdown" || s.Ended == "crash" {
+			l.down[at] = s.Ended
+		}
 	case schema.TypeAction:
 		if x.Session == nil {
 			return nil
@@ -97,7 +100,7 @@ func (l *Ledger) add(e *auditevent.AuditEvent, x *schema.Extra) *entry {
 		s.action(e, x)
 	default:
 		if eventType(x) == "SYSTEM_SHUTDOWN" {
-			l.shut[at] = true
+			l.down[at] = "shutdown"
 		}
 		return nil
 	}
@@ -200,8 +203,8 @@ func (l *Ledger) row(s *entry) Row {
 	at := hostBoot{r.Host, r.Boot}
 	switch {
 	case r.Ended != "" || !r.End.IsZero():
-	case l.shut[at]:
-		r.Ended = "shutdown"
+	case l.down[at] != "":
+		r.Ended = l.down[at]
 	case l.boots[r.Host] == r.Boot:
 		r.Ended = "open"
 	}
