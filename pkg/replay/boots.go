@@ -41,7 +41,7 @@ type loginAt struct {
 }
 
 // auditedHosts sorts what the scan kept by host and time.
-func (s *scan) auditedHosts(hosts int) []audited {
+func (s *scan) auditedHosts(hosts int) ([]audited, error) {
 	out := make([]audited, hosts)
 	for _, st := range s.stamps {
 		h := s.nodes[st.node].host
@@ -53,8 +53,7 @@ func (s *scan) auditedHosts(hosts int) []audited {
 		})
 		out[i].stamps = slices.CompactFunc(out[i].stamps, func(a, b stamp) bool { return a.millis == b.millis && a.serial == b.serial })
 	}
-	for i := range s.facts {
-		f := &s.facts[i]
+	err := s.facts.each(func(f *fact) {
 		a := &out[s.nodes[f.node].host]
 		switch f.Type {
 		case auparse.AUDIT_LOGIN:
@@ -66,7 +65,7 @@ func (s *scan) auditedHosts(hosts int) []audited {
 		case auparse.AUDIT_KERNEL:
 			a.kernel = append(a.kernel, f.Millis)
 		}
-	}
+	})
 	for i := range out {
 		slices.SortFunc(out[i].logins, func(a, b loginAt) int {
 			return cmp.Or(cmp.Compare(a.millis, b.millis), cmp.Compare(a.ses, b.ses), cmp.Compare(a.pid, b.pid))
@@ -75,7 +74,7 @@ func (s *scan) auditedHosts(hosts int) []audited {
 		slices.Sort(out[i].boots)
 		slices.Sort(out[i].kernel)
 	}
-	return out
+	return out, err
 }
 
 // cuts gives the times at which the audit log shows a new boot to begin: the

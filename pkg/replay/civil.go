@@ -146,16 +146,15 @@ func (c *civil) record(m *ingest.Message, rec *auditd.Record) {
 // pidLogins are the times of LOGIN records by host and pid.
 type pidLogins map[[2]int][]time.Time
 
-func (s *scan) pidLogins() pidLogins {
+func (s *scan) pidLogins() (pidLogins, error) {
 	logins := make(pidLogins)
-	for i := range s.facts {
-		f := &s.facts[i]
+	err := s.facts.each(func(f *fact) {
 		if f.Type == auparse.AUDIT_LOGIN && f.OK {
 			key := [2]int{s.nodes[f.node].host, f.PID}
 			logins[key] = append(logins[key], time.UnixMilli(f.Millis).UTC())
 		}
-	}
-	return logins
+	})
+	return logins, err
 }
 
 // resolveTimes finds the years and zones of all inputs whose times lack them,

@@ -129,24 +129,35 @@ func (r *run) daemonEnds() {
 	}
 }
 
-// factEnds notes what the audit log's facts say of ends.
-func (r *run) factEnds() {
+// factEnds notes what the audit log's facts say of ends; of processes only
+// where sshd's log does not say how the login that they had ended.
+func (r *run) factEnds() error {
 	r.daemonEnds()
-	for i := range r.scan.facts {
-		f := &r.scan.facts[i]
+	open := make(map[bootKey]map[int]bool)
+	for i := range r.logins {
+		if l := &r.logins[i]; l.Accepted && l.End == nil {
+			key := bootKey{l.host, l.boot}
+			if open[key] == nil {
+				open[key] = make(map[int]bool)
+			}
+			open[key][l.PID] = true
+		}
+	}
+	return r.scan.facts.each(func(f *fact) {
 		at := time.UnixMilli(f.Millis).UTC()
 		host := r.scan.nodes[f.node].host
-		e := r.endings(bootKey{host, r.hosts[host].bootAt(f.Millis)})
+		key := bootKey{host, r.hosts[host].bootAt(f.Millis)}
+		e := r.endings(key)
 		e.seen(at)
 		e.lastAudit = later(e.lastAudit, at)
 		s := pidSign{sign: sign{at, f.Pos}, kind: pidOther, ses: f.Ses, acct: f.Acct, sshd: strings.Contains(f.Exe, "/sshd")}
 		switch f.Type {
 		case auparse.AUDIT_SYSTEM_SHUTDOWN:
 			e.shutdowns = append(e.shutdowns, s.sign)
-			continue
+			return
 		case auparse.AUDIT_LOGIN:
 			if !f.OK {
-				continue
+				return
 			}
 			s.kind = pidOpened
 		case auparse.AUDIT_USER_START:
@@ -154,10 +165,12 @@ func (r *run) factEnds() {
 		case auparse.AUDIT_USER_END, auparse.AUDIT_CRED_DISP:
 			s.kind = pidEnded
 		case auparse.AUDIT_SYSCALL, auparse.AUDIT_SYSTEM_BOOT, auparse.AUDIT_KERNEL:
-			continue
+			return
 		}
-		e.add(f.PID, s)
-	}
+		if open[key][f.PID] {
+			e.add(f.PID, s)
+		}
+	})
 }
 
 // goingDown is when a host went down in an orderly way.

@@ -76,6 +76,7 @@ func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Sum
 		return nil
 	}
 	r.scan.observer = opt.Observer
+	defer r.scan.facts.close()
 	r.addInputs(sources)
 	for _, step := range []func() error{r.readAll, r.conclude, r.readLogins, r.join, r.conclusions, r.emit} {
 		if err := step(); err != nil {
@@ -125,12 +126,18 @@ func (r *run) conclude() error {
 		return err
 	}
 	r.hosts = hosts
-	logins := r.scan.pidLogins()
+	logins, err := r.scan.pidLogins()
+	if err != nil {
+		return err
+	}
 	if err := r.resolveTimes(logins); err != nil {
 		return err
 	}
 	r.scan.offsets(r.inputs, logins)
-	audited := r.scan.auditedHosts(len(hosts))
+	audited, err := r.scan.auditedHosts(len(hosts))
+	if err != nil {
+		return err
+	}
 	for i := range r.hosts {
 		h := &r.hosts[i]
 		if h.machine == "" || r.opt.MachineID != "" {
@@ -140,7 +147,6 @@ func (r *run) conclude() error {
 	}
 	log := r.log()
 	r.scan.stamps = nil
-	r.factEnds()
 	if r.opt.Known != nil {
 		return r.opt.Known(log)
 	}
@@ -149,21 +155,17 @@ func (r *run) conclude() error {
 
 // join tells the trackers all that is known and lets them decide.
 func (r *run) join() error {
-	slices.SortStableFunc(r.scan.facts, func(a, b fact) int {
-		switch {
-		case a.Millis != b.Millis:
-			return int(a.Millis - b.Millis)
-		case a.Serial != b.Serial:
-			return int(int64(a.Serial) - int64(b.Serial))
-		}
-		return int(a.Type) - int(b.Type)
-	})
-	for i := range r.scan.facts {
-		f := &r.scan.facts[i]
+	if err := r.factEnds(); err != nil {
+		return err
+	}
+	err := r.scan.facts.each(func(f *fact) {
 		host := r.scan.nodes[f.node].host
 		r.tracker(bootKey{host, r.hosts[host].bootAt(f.Millis)}).Learn(&f.Fact)
+	})
+	if err != nil {
+		return err
 	}
-	r.scan.facts = nil
+	r.scan.facts.close()
 	for i := range r.logins {
 		l := &r.logins[i]
 		t := r.tracker(bootKey{l.host, l.boot})

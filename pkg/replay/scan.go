@@ -19,7 +19,7 @@ type scan struct {
 	nodes  []node
 	nodeAt map[nodeKey]int32
 
-	facts  []fact
+	facts  facts
 	auditd []fact // its own DAEMON_START and DAEMON_END
 	stamps []stamp
 	spans  map[spanKey]*span // what the journals say of boots
@@ -180,7 +180,6 @@ func (s *scan) source(in *input) error {
 // grow step by step costs more than to read it.
 func (s *scan) reserve(size int64) {
 	s.stamps = slices.Grow(s.stamps, int(min(max(size, 0)/600, maxStamps-int64(min(len(s.stamps), maxStamps)))))
-	s.facts = slices.Grow(s.facts, int(min(max(size, 0)/3000, 1<<16)))
 }
 
 // nodeNames finds the node of a record; nearly all have the one before's.
@@ -249,7 +248,7 @@ func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 	s.factReader.Read(rec, &f.Fact)
 	f.node = id
 	if f.HasSes && f.Ses != auditd.UnsetID || f.Type >= auparse.AUDIT_SYSTEM_BOOT || f.Type == auparse.AUDIT_LOGIN {
-		s.facts = append(s.facts, f)
+		s.facts.add(&f)
 	}
 }
 
