@@ -90,6 +90,9 @@ func (f *follower) run() error {
 	defer signal.Stop(signals)
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
+	if err := f.save(true); err != nil { // the start, too, is what a restart goes on from
+		return err
+	}
 	f.warnOf(follow.Notify("READY=1"))
 	for {
 		more, err := f.round()

@@ -222,7 +222,11 @@ func unpack(path string) (*os.File, error) {
 
 // first gives the file's first bytes.
 func (m *member) first() []byte {
-	if m.head != nil {
+	if m.head != nil || m.info.Size() == 0 {
+		return m.head
+	}
+	if m.packed {
+		m.head = packedHead(m.path)
 		return m.head
 	}
 	f, err := m.open()
@@ -234,5 +238,54 @@ func (m *member) first() []byte {
 	return m.head
 }
 
+// packedHead gives the first bytes of what a compressed file holds.
+func packedHead(path string) []byte {
+	in, err := ingest.Discover([]string{path}, ingest.Options{})
+	if err != nil {
+		return nil
+	}
+	defer in.Close()
+	if len(in.Sources) == 0 {
+		return nil
+	}
+	r, err := in.Sources[0].OpenRaw()
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	head, _ := io.ReadAll(io.LimitReader(r, headSize))
+	return head
+}
+
 // ident gives the file's identity by all of its head that there is.
 func (m *member) ident() Ident { return identOf(m.info, m.first()) }
+
+// heads remembers the first bytes of compressed files.
+type heads map[headKey][]byte
+
+type headKey struct {
+	ident Ident
+	size  int64
+	time  int64
+}
+
+// fill gives the compressed files of a chain the heads that are known, and
+// remembers those that are not.
+func (h heads) fill(chain []*member) {
+	there := make(map[headKey]bool)
+	for _, m := range chain {
+		if !m.packed {
+			continue
+		}
+		key := headKey{identOf(m.info, nil), m.info.Size(), m.info.ModTime().UnixNano()}
+		there[key] = true
+		if m.head = h[key]; m.head == nil {
+			h[key] = m.first()
+		}
+	}
+	for key := range h {
+		if !there[key] {
+			delete(h, key)
+		}
+	}
+}

@@ -45,14 +45,22 @@ func linksOf(info os.FileInfo) uint64 {
 	return 1
 }
 
+// tellingHead is how many first bytes tell a file from all others. Fewer are
+// less than a line with its time; then the inode has to be the same too.
+const tellingHead = 64
+
 // is reports whether a file that begins with head and has the given inode is
 // the one that id names.
 func (id Ident) is(info os.FileInfo, head []byte) bool {
-	if id.Len == 0 {
-		o := identOf(info, nil)
-		return o.Dev == id.Dev && o.Ino == id.Ino
+	if len(head) < id.Len || hashOf(head[:id.Len]) != id.Head {
+		return false
 	}
-	return len(head) >= id.Len && hashOf(head[:id.Len]) == id.Head
+	return id.Len >= tellingHead || id.sameInode(info)
+}
+
+func (id Ident) sameInode(info os.FileInfo) bool {
+	o := identOf(info, nil)
+	return o.Dev == id.Dev && o.Ino == id.Ino
 }
 
 // readHead reads the first bytes of r.

@@ -47,6 +47,7 @@ type Tail struct {
 	lines []Line
 	last  *file // to be closed when what it gave is no longer in use
 	moves int
+	heads heads
 }
 
 // NewTail starts to follow the log at path, which need not be there yet. The
@@ -55,11 +56,11 @@ func NewTail(path string, opt TailOptions) (*Tail, error) {
 	if opt.Warn == nil {
 		opt.Warn = func(string) {}
 	}
-	t := &Tail{path: path, opt: opt, wake: make(chan struct{}, 1)}
+	t := &Tail{path: path, opt: opt, wake: make(chan struct{}, 1), heads: make(heads)}
 	if opt.Resume != nil {
 		return t, t.resume(opt.Resume)
 	}
-	chain, err := listChain(path)
+	chain, err := t.chain()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -74,6 +75,13 @@ func NewTail(path string, opt TailOptions) (*Tail, error) {
 		return t, t.start(chain[n-1])
 	}
 	return t, nil
+}
+
+// chain lists the files of the log.
+func (t *Tail) chain() ([]*member, error) {
+	ms, err := listChain(t.path)
+	t.heads.fill(ms)
+	return ms, err
 }
 
 // Wake has an element when there may be something new to read.
@@ -133,13 +141,23 @@ func (t *Tail) resume(p *Position) error {
 	if p.File == nil || p.Offset == 0 {
 		return nil // the first file that is not known is the one
 	}
-	chain, err := listChain(t.path)
+	chain, err := t.chain()
 	if err != nil {
 		return err
 	}
 	if info, err := os.Stat(p.Real); err == nil && p.Real != "" {
 		chain = append([]*member{{path: p.Real, info: info}}, chain...)
 	}
+	slices.SortStableFunc(chain, func(a, b *member) int { // the very file before a copy of it
+		x, y := p.File.sameInode(a.info), p.File.sameInode(b.info)
+		switch {
+		case x == y:
+			return 0
+		case x:
+			return -1
+		}
+		return 1
+	})
 	for _, m := range chain {
 		if !p.File.is(m.info, m.first()) {
 			continue
@@ -208,7 +226,7 @@ func (t *Tail) next() (bool, error) {
 	if t.cur != nil && !t.cur.final && t.isCurrent() {
 		return false, nil
 	}
-	chain, err := listChain(t.path)
+	chain, err := t.chain()
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -291,7 +309,7 @@ func (t *Tail) prune(chain []*member) {
 // the copy that was made of it before, where there is one, then with it again.
 func (t *Tail) truncated() error {
 	old := t.cur
-	chain, err := listChain(t.path)
+	chain, err := t.chain()
 	if err != nil {
 		return err
 	}
