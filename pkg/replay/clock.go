@@ -3,6 +3,8 @@ package replay
 import (
 	"slices"
 	"time"
+
+	"auditreplay/pkg/ingest"
 )
 
 // The offset of a sshd log's clock is believed where this many logins agree
@@ -11,6 +13,11 @@ const (
 	offsetWindow = 15 * time.Second
 	offsetPairs  = 5
 	offsetMargin = 3
+
+	// offsetLeast is the least offset that is corrected for a journal whose
+	// entries have the sender's time: LOGIN is expected right behind its line
+	// there. A syslog file's lines are late by themselves.
+	offsetLeast = 2 * time.Second
 )
 
 // offsets says how far each source's clock is ahead of the audit log's: of all
@@ -28,13 +35,17 @@ func (s *scan) offsets(inputs []*input, logins pidLogins) {
 				diffs = append(diffs, a.at.Sub(at))
 			}
 		}
-		in.offset = densest(diffs)
+		least := offsetWindow
+		if in.src.Kind != ingest.SyslogText {
+			least = offsetLeast
+		}
+		in.offset = densest(diffs, least)
 	}
 }
 
 // densest gives the median of the window that holds most of the differences,
-// or 0 where none stands out or the window holds 0.
-func densest(diffs []time.Duration) time.Duration {
+// or 0 where none stands out, the window holds 0, or it is less than least.
+func densest(diffs []time.Duration, least time.Duration) time.Duration {
 	slices.Sort(diffs)
 	from, to := window(diffs, 0, 0)
 	if to-from < offsetPairs {
@@ -47,7 +58,7 @@ func densest(diffs []time.Duration) time.Duration {
 		return 0
 	}
 	median := diffs[(from+to)/2]
-	if median.Abs() < offsetWindow {
+	if median.Abs() < least {
 		return 0 // logins within the window need no correction
 	}
 	return median

@@ -253,6 +253,15 @@ func TestHalfOfALogMissing(t *testing.T) {
 	s.inBoth(t, is{"b": "audit core 10.0.0.5"})
 }
 
+// TestLostLineOfASecondLife: another life of the pid shows itself by PAM alone.
+func TestLostLineOfASecondLife(t *testing.T) {
+	t.Parallel()
+	s := newStory().accepted(0, 700, "alice", "core", home, 4000).says(0.1, 700, "pam_unix(sshd:session): session opened for user core(uid=1000) by core(uid=0)")
+	s.says(14, 700, "pam_unix(sshd:session): session opened for user core(uid=1000) by core(uid=0)")
+	s.login(14.2, 6, 700).start(14.3, 6, 700, "core", home).run(41, 6, 710, 700, "b")
+	s.inBoth(t, is{"b": "audit core 10.0.0.5"})
+}
+
 func TestContradictingRecords(t *testing.T) {
 	t.Parallel()
 	s := newStory().accepted(0, 700, "alice", "core", home, 4000).login(0.1, 5, 700).start(0.2, 5, 700, "core", "10.0.0.9").run(1, 5, 710, 700, "a")
@@ -269,8 +278,13 @@ func TestForgedLines(t *testing.T) {
 		s.login(0.1, 5, 700).start(0.15, 5, 700, "core", home).run(1, 5, 710, 700, "a")
 		wantWhose(t, s.files("export"), is{"a": "audit core 10.0.0.5"})
 	}
+	// The same line in auth.log, beside the real login: the journal tells them apart.
+	s := newStory().accepted(0, 700, "alice", "core", home, 4000)
+	s.journal(0.05, 999, forged, "_UID=1000", "_COMM=logger").syslog(0.06, 700, forged)
+	s.login(0.1, 5, 700).start(0.15, 5, 700, "core", home).run(1, 5, 710, 700, "a")
+	wantWhose(t, s.files("export", "auth"), is{"a": "alice"})
 	// A user name that looks like the rest of the line.
-	s := newStory().says(0, 700, "Invalid user root from 9.9.9.9 port 1 ssh2 from %s port 4000", home)
+	s = newStory().says(0, 700, "Invalid user root from 9.9.9.9 port 1 ssh2 from %s port 4000", home)
 	s.says(0.1, 700, "Failed password for invalid user root from 9.9.9.9 port 1 ssh2 from %s port 4000 ssh2", home)
 	s.login(1, 5, 700).start(1.1, 5, 700, "root", "9.9.9.9").run(2, 5, 710, 700, "a")
 	s.inBoth(t, is{"a": "audit root 9.9.9.9"})

@@ -31,6 +31,7 @@ func (r *run) readLogins() error {
 		return err
 	}
 	conns := make(map[bootKey]*sshd.Connections)
+	lives := make(lives)
 	var line sshd.Line
 	for {
 		m, err := all.Next()
@@ -48,6 +49,7 @@ func (r *run) readLogins() error {
 		}
 		sshd.Parse(m.Text, &line)
 		r.endings(key).message(m, &line)
+		lives.message(key, m, &line)
 		c.Add(&m.Message, m.pos, &line, r.collector(key, m.in.offset))
 	}
 	keys := make([]bootKey, 0, len(conns))
@@ -57,6 +59,10 @@ func (r *run) readLogins() error {
 	slices.SortFunc(keys, func(a, b bootKey) int { return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.boot, b.boot)) })
 	for _, key := range keys {
 		conns[key].Close(r.collector(key, 0))
+	}
+	for i := range r.logins {
+		l := &r.logins[i]
+		l.next = lives.end(bootKey{l.host, l.boot}, l)
 	}
 	return nil
 }
@@ -80,46 +86,4 @@ func (r *run) place(m *message) bootKey {
 		}
 	}
 	return bootKey{m.host, h.bootAt(m.at.UnixMilli())}
-}
-
-// lives bounds, for each accepted login, the life of its PID: by the next
-// connection that sshd's log shows that PID with.
-func (r *run) lives() {
-	byPID := make(map[bootKey]map[int][]*loginOf)
-	for i := range r.logins {
-		l := &r.logins[i]
-		key := bootKey{l.host, l.boot}
-		if byPID[key] == nil {
-			byPID[key] = make(map[int][]*loginOf)
-		}
-		byPID[key][l.PID] = append(byPID[key][l.PID], l)
-	}
-	for key, pids := range byPID {
-		t := r.trackers[key]
-		for _, ls := range pids {
-			for _, l := range ls {
-				if !l.Accepted {
-					continue
-				}
-				var next time.Time
-				for _, o := range ls {
-					if o.Life <= l.Life {
-						continue
-					}
-					start := o.Time
-					if !o.ConnTime.IsZero() {
-						start = o.ConnTime
-					}
-					start = start.Add(-o.ahead)
-					if next.IsZero() || start.Before(next) {
-						next = start
-					}
-				}
-				if !next.IsZero() {
-					l.next = next
-					t.LifeOf(l.Login, next)
-				}
-			}
-		}
-	}
 }

@@ -94,10 +94,14 @@ func (ms *messageSource) read() (*message, error) {
 				continue
 			}
 		}
+		host, at := ms.scan.nodes[ms.scan.node(ms.in.group, m.Host)].host, m.Received.Add(-ms.in.offset)
+		if !m.Journal && ms.line.Kind == sshd.Accepted && m.LogindLeader == 0 && ms.scan.copyOfForgery(host, m, at) {
+			ms.in.src.Counts.Evidence--
+			ms.in.src.Counts.Skip(onlyClaims + "the journal names another sender")
+			continue
+		}
 		ms.seq++
-		node := ms.scan.node(ms.in.group, m.Host)
-		return &message{Message: *m, pos: e.Pos, in: ms.in, host: ms.scan.nodes[node].host,
-			at: m.Received.Add(-ms.in.offset), seq: ms.seq}, nil
+		return &message{Message: *m, pos: e.Pos, in: ms.in, host: host, at: at, seq: ms.seq}, nil
 	}
 }
 

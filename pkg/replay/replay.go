@@ -176,7 +176,7 @@ func (r *run) join() error {
 			return err
 		}
 	}
-	r.lives()
+	r.tellLives()
 	r.settleEnds()
 	for _, t := range r.trackers {
 		t.Resolve()

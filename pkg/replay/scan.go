@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"auditreplay/pkg/ingest"
@@ -24,6 +25,7 @@ type scan struct {
 	stamps []stamp
 	spans  map[spanKey]*span // what the journals say of boots
 	pairs  []accepted        // for the clock offset
+	forged []forgery         // Accepted lines that a journal shows to be another program's
 	frags  bool              // events may lack ses=: processes must be remembered
 
 	factReader *auditd.Facts
@@ -306,7 +308,10 @@ func (s *scan) message(in *input, e *ingest.Entry) error {
 		return nil
 	}
 	if ok, why := believable(m, &s.line); !ok {
-		counts.Skip("only claims to be sshd: " + why)
+		counts.Skip(onlyClaims + why)
+		if s.line.Kind == sshd.Accepted && m.Journal && len(s.forged) < maxForged {
+			s.forged = append(s.forged, forgery{node: id, at: m.Received, text: strings.Clone(m.Text)})
+		}
 		return nil
 	}
 	counts.Evidence++

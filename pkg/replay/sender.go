@@ -2,6 +2,7 @@ package replay
 
 import (
 	"strings"
+	"time"
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/sshd"
@@ -30,4 +31,32 @@ func believable(m *ingest.Message, line *sshd.Line) (ok bool, why string) {
 		return false, "the line is of a session's scope"
 	}
 	return sshd.Believable(m, line)
+}
+
+// onlyClaims is the kind under which messages are counted that are not sshd's.
+const onlyClaims = "only claims to be sshd: "
+
+// forgery is an Accepted line that somebody else wrote under sshd's name, as
+// the journal knows.
+type forgery struct {
+	node int32
+	at   time.Time // reception
+	text string
+	used bool
+}
+
+// maxForged bounds how many are remembered.
+const maxForged = 1 << 16
+
+// copyOfForgery reports whether a line of a text file, which cannot say who
+// wrote it, is the copy of an entry that the journal knows to be forged.
+func (s *scan) copyOfForgery(host int, m *ingest.Message, at time.Time) bool {
+	for i := range s.forged {
+		f := &s.forged[i]
+		if !f.used && s.nodes[f.node].host == host && f.text == m.Text && f.at.Sub(at).Abs() <= sameLine {
+			f.used = true
+			return true
+		}
+	}
+	return false
 }

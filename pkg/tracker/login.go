@@ -1,6 +1,8 @@
 package tracker
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"maps"
 	"net/netip"
 	"strings"
@@ -124,11 +126,11 @@ func LoginID(host, boot string, pid int, message string, n int) string {
 
 // credentialOf is the credential of an sshd login.
 func (t *SessionTracker) credentialOf(l *sshd.Login) *schema.Credential {
-	c := &schema.Credential{Method: l.Method, Algorithm: l.Algorithm, Fingerprint: l.Fingerprint,
+	c := &schema.Credential{Method: l.Method, Algorithm: l.Algorithm, Fingerprint: wholePrint(l.Fingerprint),
 		Serial: l.Serial, Principal: l.Principal}
 	c.KeyID, c.KeyIDHex = textAndHex([]byte(l.KeyID))
 	if l.CAAlgorithm != "" || l.CAFingerprint != "" {
-		c.CA = &schema.CA{Algorithm: l.CAAlgorithm, Fingerprint: l.CAFingerprint}
+		c.CA = &schema.CA{Algorithm: l.CAAlgorithm, Fingerprint: wholePrint(l.CAFingerprint)}
 	}
 	if t.opt.Names != nil {
 		if c.Fingerprint != "" {
@@ -153,4 +155,22 @@ func sameAddress(a, b string) (same, known bool) {
 		return a != "" && a == b, false
 	}
 	return x.Unmap() == y.Unmap(), true
+}
+
+// wholePrint gives a fingerprint if it has the form of one, else "": a line
+// that was cut or damaged must not name a key that does not exist.
+func wholePrint(fp string) string {
+	hash, sum, _ := strings.Cut(fp, ":")
+	switch hash {
+	case "MD5":
+		if raw, err := hex.DecodeString(strings.ReplaceAll(sum, ":", "")); err == nil && len(raw) == 16 && len(sum) == 47 {
+			return fp
+		}
+	case "SHA1", "SHA256", "SHA384", "SHA512":
+		raw, err := base64.RawStdEncoding.Strict().DecodeString(sum)
+		if err == nil && len(raw) == map[string]int{"SHA1": 20, "SHA256": 32, "SHA384": 48, "SHA512": 64}[hash] {
+			return fp
+		}
+	}
+	return ""
 }

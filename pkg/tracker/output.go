@@ -335,11 +335,11 @@ func loginData(d *sshd.Login) *json.RawMessage {
 		Error     string `json:"error,omitempty"`
 		Reason    string `json:"reason,omitempty"`
 	}{Serial: d.Serial, Error: d.Error, Reason: d.Reason}
-	if hash, sum, ok := strings.Cut(d.Fingerprint, ":"); ok {
+	if hash, sum, ok := strings.Cut(wholePrint(d.Fingerprint), ":"); ok {
 		data.Alg, data.SSHKeySum = d.Algorithm+" "+hash, sum
 	}
-	if d.CAFingerprint != "" {
-		data.CA = "CA " + d.CAAlgorithm + " " + d.CAFingerprint
+	if ca := wholePrint(d.CAFingerprint); ca != "" {
+		data.CA = "CA " + d.CAAlgorithm + " " + ca
 	}
 	if data == (struct {
 		Alg       string `json:"Alg,omitempty"`
