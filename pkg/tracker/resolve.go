@@ -230,6 +230,7 @@ func (t *SessionTracker) joinPairs(pairs []pair) {
 			cmp.Compare(a.s.ID, b.s.ID),
 			cmp.Compare(a.l.key(), b.l.key()))
 	})
+	rivals := rivalsOf(proven)
 	for i, p := range proven {
 		if p.s.Decided || p.l.session != nil {
 			if p.s.login != p.l {
@@ -237,7 +238,7 @@ func (t *SessionTracker) joinPairs(pairs []pair) {
 			}
 			continue
 		}
-		if rival := equalRival(p, proven[i+1:]); rival != nil {
+		if rival := rivals.equal(proven, i); rival != nil {
 			t.decideNone(p.s, reasonAmbiguous)
 			reject(p.s, p.l, reasonAmbiguous)
 			reject(p.s, rival.l, reasonAmbiguous)
@@ -257,19 +258,34 @@ func rank(v verdict) int {
 	return 0
 }
 
-// equalRival finds another free login that fits p's session as well as p's
-// does, or another free session that fits its login as well. rest is sorted.
-func equalRival(p pair, rest []pair) *pair {
-	for i := range rest {
-		r := &rest[i]
-		if rank(r.v) != rank(p.v) || r.v.apart-p.v.apart >= tieMargin {
-			break
-		}
-		if r.s.Decided || r.l.session != nil {
-			continue
-		}
-		if r.s == p.s && r.l != p.l && !r.l.sameCredential(p.l) || r.l == p.l && r.s != p.s {
-			return r
+// rivals are the proven pairs of each session and of each login, in order.
+type rivals struct {
+	ofSession map[*session][]int
+	ofLogin   map[*login][]int
+}
+
+func rivalsOf(proven []pair) *rivals {
+	r := &rivals{make(map[*session][]int, len(proven)), make(map[*login][]int, len(proven))}
+	for i := range proven {
+		r.ofSession[proven[i].s] = append(r.ofSession[proven[i].s], i)
+		r.ofLogin[proven[i].l] = append(r.ofLogin[proven[i].l], i)
+	}
+	return r
+}
+
+// equal finds another free login that fits the session of pair i as well as
+// its own does, or another free session that fits its login as well.
+func (r *rivals) equal(proven []pair, i int) *pair {
+	p := &proven[i]
+	for _, all := range [...][]int{r.ofSession[p.s], r.ofLogin[p.l]} {
+		for _, j := range all {
+			o := &proven[j]
+			if j <= i || rank(o.v) != rank(p.v) || o.v.apart-p.v.apart >= tieMargin || o.s.Decided || o.l.session != nil {
+				continue
+			}
+			if o.s != p.s || !o.l.sameCredential(p.l) {
+				return o
+			}
 		}
 	}
 	return nil
