@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -108,7 +107,7 @@ func differences(t testing.TB, live, file []string) []string {
 	count := make(map[string]int)
 	byID := make(map[string][]string)
 	for _, l := range file {
-		k, id, _, _ := comparable_(t, l)
+		k, id, _, _ := parts(t, l)
 		count[k]++
 		byID[id] = append(byID[id], k)
 	}
@@ -116,13 +115,13 @@ func differences(t testing.TB, live, file []string) []string {
 	late := make(map[string]bool)
 	told := make(map[string]bool) // UserLogouts
 	for _, l := range live {
-		if _, id, _, isLate := comparable_(t, l); isLate {
+		if _, id, _, isLate := parts(t, l); isLate {
 			late[id] = true
 		}
 	}
 	seen := make(map[string]bool)
 	for _, l := range live {
-		k, id, expired, isLate := comparable_(t, l)
+		k, id, expired, isLate := parts(t, l)
 		switch {
 		case strings.HasPrefix(id, schema.TypeLogout):
 			switch {
@@ -159,8 +158,9 @@ func differences(t testing.TB, live, file []string) []string {
 	return out
 }
 
-// comparable_ is an event without its position.
-func comparable_(t testing.TB, line string) (key, id string, expired, late bool) {
+// parts gives an event without its position, its name, and whether it may
+// differ.
+func parts(t testing.TB, line string) (key, id string, expired, late bool) {
 	t.Helper()
 	var e map[string]any
 	if err := json.Unmarshal([]byte(line), &e); err != nil {
@@ -241,9 +241,8 @@ func (e *evidence) pad() {
 	}
 	for k := range int64(4) {
 		at := sec + 3600 + 60*k
-		e.audit = append(e.audit, fmt.Appendf(nil, "%stype=SERVICE_START msg=audit(%d.000:%d): pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=x comm=\"systemd\" exe=\"/usr/lib/systemd/systemd\" hostname=? addr=? terminal=? res=success'\n", node, at, serial+1000+k))
+		e.audit = append(e.audit, fmt.Appendf(nil, "%stype=SERVICE_START msg=audit(%d.000:%d): pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=x comm=\"systemd\" exe=\"/usr/lib/systemd/systemd\" hostname=? addr=? terminal=? res=success'\n", node, at, serial+1+k))
 		host := strings.Fields(string(e.sshd[0]))[1]
 		e.sshd = append(e.sshd, fmt.Appendf(nil, "%s %s sshd[1]: Server listening on :: port 22.\n", time.Unix(at, 0).UTC().Format("2006-01-02T15:04:05.000000-07:00"), host))
 	}
-	_ = slices.Max[[]int]
 }

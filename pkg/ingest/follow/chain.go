@@ -238,6 +238,11 @@ func (m *member) first() []byte {
 	return m.head
 }
 
+// empty reports whether the file holds nothing.
+func (m *member) empty() bool {
+	return m.info.Size() == 0 || m.packed && len(m.first()) == 0
+}
+
 // packedHead gives the first bytes of what a compressed file holds.
 func packedHead(path string) []byte {
 	in, err := ingest.Discover([]string{path}, ingest.Options{})
@@ -279,9 +284,11 @@ func (h heads) fill(chain []*member) {
 		}
 		key := headKey{identOf(m.info, nil), m.info.Size(), m.info.ModTime().UnixNano()}
 		there[key] = true
-		if m.head = h[key]; m.head == nil {
-			h[key] = m.first()
+		if head, ok := h[key]; ok {
+			m.head = head
+			continue
 		}
+		h[key] = m.first()
 	}
 	for key := range h {
 		if !there[key] {

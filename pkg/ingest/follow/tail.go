@@ -280,7 +280,7 @@ func (t *Tail) after(chain []*member) *member {
 	}
 	from := 0
 	for i, m := range chain {
-		if m.info.Size() == 0 {
+		if m.empty() {
 			continue
 		}
 		if slices.ContainsFunc(known, func(id Ident) bool { return id.is(m.info, m.first()) }) {
@@ -288,7 +288,7 @@ func (t *Tail) after(chain []*member) *member {
 		}
 	}
 	for _, m := range chain[from:] {
-		if m.info.Size() > 0 {
+		if !m.empty() {
 			return m
 		}
 	}
