@@ -21,7 +21,7 @@ const (
 	abilities // how many there are
 )
 
-var abilityNames = [abilities]string{"commands (execve)", "connections (connect)", "changes of files"}
+var abilityNames = [abilities]string{"commands (execve)", "connections (connect)", "opened and changed files"}
 
 // abilityOf says what the record of a syscall shows to be recorded. Of open
 // only what succeeded counts: many hosts record the failures alone.
@@ -66,7 +66,7 @@ func (b *boot) recorded(at int64, e *auditevent.AuditEvent, x *schema.Extra) {
 		b.at++
 	}
 	p := &b.periods[b.at]
-	if s := x.Session; e.Type == schema.TypeAction && s.ID != "" && s.ID != "0" && !s.NotSSH {
+	if s := x.Session; e.Type == schema.TypeAction && s.ID != "" && s.ID != "0" && !s.NotSSH && x.Event.Type != "CONFIG_CHANGE" {
 		p.sessions.add(at, x.Event.Pos)
 	}
 	syscall := x.Event.Syscall
