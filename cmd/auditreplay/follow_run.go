@@ -43,6 +43,7 @@ type follower struct {
 const (
 	lookEvery   = 250 * time.Millisecond // for what no watcher tells
 	saveEvery   = 2 * time.Second
+	saveShare   = 50          // a state takes so small a part of the time
 	reportEvery = time.Minute // of broken lines
 )
 

@@ -65,6 +65,7 @@ func (f *follower) journalStart() time.Time {
 // saver writes states, one at a time, beside the following.
 type saver struct {
 	last    time.Time
+	took    time.Duration // to put the state together
 	dirty   bool
 	running chan error
 }
@@ -78,7 +79,7 @@ func (f *follower) saveIfDue(now time.Time, changed, urgent bool) error {
 	s.dirty = s.dirty || changed
 	wait := f.opt.saveWait
 	if wait == 0 {
-		wait = saveEvery
+		wait = max(saveEvery, saveShare*s.took)
 	}
 	switch {
 	case urgent:
@@ -99,6 +100,7 @@ func (f *follower) save(wait bool) error {
 	if err := s.wait(); err != nil {
 		return err
 	}
+	began := follow.Now()
 	name, machine := f.pipe.Name()
 	kept, err := f.pipe.Save()
 	if err != nil {
@@ -106,11 +108,12 @@ func (f *follower) save(wait bool) error {
 	}
 	st := &state{Saved: follow.Now().UTC(), Host: name, Machine: machine, Audit: f.audit.Position(), SSHD: f.sshd.Place(),
 		Output: f.out.Written(), Live: kept}
-	s.last, s.dirty = follow.Now(), false
 	write, err := follow.PrepareState(f.opt.state, st)
 	if err != nil {
 		return err
 	}
+	s.last, s.dirty = follow.Now(), false
+	s.took = s.last.Sub(began)
 	if wait {
 		if err := f.out.Sync(); err != nil {
 			return err

@@ -180,23 +180,56 @@ func (p *Pipeline) handOver(b *boot, s *session, l *login) error {
 	return b.tracker.WriteLogin(l.d)
 }
 
+// How much is kept of what is over. Processes outlive the logout of their
+// session, so that a session is known for days after it where there is room.
+const (
+	keepEnded  = 7 * 24 * time.Hour
+	keepLocal  = time.Hour // of cron and the like
+	maxEnded   = 2000      // sessions of a boot that ended
+	sweepEvery = time.Minute
+)
+
 // sweep forgets what is long over.
 func (p *Pipeline) sweep() {
 	now := p.now()
-	if now-p.swept < time.Minute.Milliseconds() {
+	if now-p.swept < sweepEvery.Milliseconds() {
 		return
 	}
 	p.swept = now
-	before := now - keep.Milliseconds()
 	for _, b := range p.boots {
-		for id, s := range b.sessions {
-			if s.settled && (s.last < before || s.ended && s.last < now-time.Hour.Milliseconds()) {
-				delete(b.sessions, id)
-				p.enc.forget(b.ID, id)
+		if b.tracker == nil {
+			continue
+		}
+		b.tracker.DeleteRemoteUserLoginsBefore(time.UnixMilli(now - keep.Milliseconds()))
+		var over []*session
+		for _, s := range b.sessions {
+			quiet := time.Duration(now-s.last) * time.Millisecond
+			switch {
+			case !s.settled || b.hasOpen(s):
+			case quiet > keepEnded, s.ended && quiet > keepLocal && s.exe != "" && !isSSHD(s.exe):
+				p.forget(b, s)
+			case s.ended:
+				over = append(over, s)
 			}
 		}
-		if b.tracker != nil {
-			b.tracker.DeleteRemoteUserLoginsBefore(time.UnixMilli(before))
+		if len(over) <= maxEnded {
+			continue
+		}
+		slices.SortFunc(over, func(x, y *session) int { return cmp.Or(cmp.Compare(x.last, y.last), cmp.Compare(x.id, y.id)) })
+		for _, s := range over[:len(over)-maxEnded] {
+			p.forget(b, s)
 		}
 	}
+}
+
+// hasOpen reports whether a login of the session's opener has not all been
+// written.
+func (b *boot) hasOpen(s *session) bool {
+	return slices.ContainsFunc(b.logins, func(l *login) bool { return l.d.PID == s.leader })
+}
+
+func (p *Pipeline) forget(b *boot, s *session) {
+	delete(b.sessions, s.id)
+	p.enc.forget(b.ID, s.id)
+	b.tracker.Forget(s.id)
 }

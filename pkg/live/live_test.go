@@ -1,0 +1,321 @@
+package live
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/schema"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// host says things at times, to a pipeline whose wall clock stands still.
+type host struct {
+	testing.TB
+	p      *Pipeline
+	opt    Options
+	out    bytes.Buffer
+	enc    *schema.Encoder
+	audit  *ingest.Source
+	sshd   *ingest.Source
+	line   int64
+	serial int
+	wall   time.Time
+}
+
+func newHost(t testing.TB, opt Options) *host {
+	h := &host{TB: t, opt: opt, serial: 100, wall: time.Unix(2_000_000_000, 0),
+		audit: &ingest.Source{Name: "audit.log", Path: "/audit.log"}, sshd: &ingest.Source{Name: "auth.log", Path: "/auth.log"}}
+	h.enc = schema.NewEncoder(&h.out)
+	h.p = New(h.enc, opt)
+	h.p.At(h.wall)
+	return h
+}
+
+// record writes a record of a new event.
+func (h *host) record(at float64, typ, body string) {
+	h.Helper()
+	h.serial++
+	h.again(at, typ, body)
+}
+
+// again writes one more record of the last event.
+func (h *host) again(at float64, typ, body string) {
+	h.Helper()
+	h.line++
+	line := fmt.Sprintf("type=%s msg=audit(%.3f:%d): %s", typ, at, h.serial, body)
+	if err := h.p.Audit([]byte(line), 0, ingest.Pos{Source: h.audit, Line: h.line}); err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *host) say(at float64, pid int, text string) {
+	h.line++
+	when := time.UnixMicro(int64(at * 1e6)).UTC()
+	h.p.Message(&ingest.Entry{Kind: ingest.MessageEntry, Pos: ingest.Pos{Source: h.sshd, Line: h.line},
+		Message: ingest.Message{Host: "web", Ident: "sshd", PID: pid, Text: text, Time: when, Received: when, UID: -1}})
+}
+
+// round ends a round in which both logs were read to their ends.
+func (h *host) round() {
+	h.Helper()
+	h.p.At(h.wall)
+	if err := h.p.Round(Clock{Wall: h.wall, Audit: true, SSHD: true}); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// wait lets wall time pass.
+func (h *host) wait(d time.Duration) {
+	h.Helper()
+	h.wall = h.wall.Add(d)
+	h.round()
+}
+
+// login lets somebody log in: the session is 7, its opener's pid 50.
+func (h *host) login(at float64) {
+	h.record(at, "LOGIN", "pid=50 uid=0 old-auid=4294967295 auid=1000 old-ses=4294967295 ses=7 res=1")
+	h.record(at+0.1, "USER_START", `pid=50 uid=0 auid=1000 ses=7 msg='op=PAM:session_open acct="ann" exe="/usr/sbin/sshd" hostname=? addr=192.0.2.7 terminal=ssh res=success'`)
+}
+
+func (h *host) accepted(at float64) {
+	h.say(at, 50, "Accepted publickey for ann from 192.0.2.7 port 4711 ssh2: ED25519 SHA256:abc")
+}
+
+func (h *host) command(at float64) {
+	h.record(at, "USER_CMD", `pid=60 uid=1000 auid=1000 ses=7 msg='cwd="/" cmd="id" exe="/usr/bin/sudo" terminal=? res=success'`)
+}
+
+// restart saves the state, as JSON, and goes on with a pipeline made of it.
+func (h *host) restart() {
+	h.Helper()
+	s, err := h.p.Save()
+	if err != nil {
+		h.Fatal(err)
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		h.Fatal(err)
+	}
+	var back State
+	if err := json.Unmarshal(b, &back); err != nil {
+		h.Fatal(err)
+	}
+	if h.p, err = Restore(&back, h.enc, h.opt); err != nil {
+		h.Fatal(err)
+	}
+	h.p.At(h.wall)
+}
+
+// wrote gives what was written since the last call: type, attribution or what
+// else tells, and the reason.
+func (h *host) wrote() []string {
+	h.Helper()
+	if err := h.enc.Flush(); err != nil {
+		h.Fatal(err)
+	}
+	var out []string
+	for _, l := range strings.Split(strings.TrimSpace(h.out.String()), "\n") {
+		if l == "" {
+			continue
+		}
+		var e struct {
+			Type     string
+			Metadata struct{ Extra schema.Extra }
+		}
+		if err := json.Unmarshal([]byte(l), &e); err != nil {
+			h.Fatal(err)
+		}
+		x := e.Metadata.Extra
+		s := e.Type
+		if x.Event != nil && x.Event.Type != "" {
+			s += " " + x.Event.Type
+		}
+		if x.Session != nil && x.Session.Attribution != "" {
+			s += " " + x.Session.Attribution
+		}
+		if x.Session != nil && x.Session.Reason != "" {
+			s += ": " + x.Session.Reason
+		}
+		if x.Event != nil && x.Event.Late {
+			s += " late"
+		}
+		out = append(out, s)
+	}
+	h.out.Reset()
+	return out
+}
+
+func (h *host) want(want ...string) {
+	h.Helper()
+	if diff := cmp.Diff(want, h.wrote()); diff != "" {
+		h.Errorf("written (-want +got):\n%s", diff)
+	}
+}
+
+const t0 = 1_700_000_000.0
+
+// joined is a host on which ann has logged in, all written.
+func joined(t testing.TB) *host {
+	h := newHost(t, Options{SSHD: true})
+	h.accepted(t0)
+	h.login(t0)
+	h.round()
+	h.wait(6 * time.Second)
+	h.want("UserLogin", "UserAction LOGIN sshd", "UserAction USER_START sshd")
+	return h
+}
+
+func TestKnownEndAtOnce(t *testing.T) {
+	t.Parallel()
+	h := joined(t)
+	h.command(t0 + 5)
+	h.round()
+	h.want("UserAction USER_CMD sshd")
+}
+
+func TestUnknownEnd(t *testing.T) {
+	t.Parallel()
+	const open = `arch=c000003e syscall=257 success=yes exit=3 ppid=50 pid=61 auid=1000 uid=1000 ses=7 exe="/bin/cat"`
+	h := joined(t)
+	h.record(t0+5, "SYSCALL", open)
+	h.wait(4 * time.Second)
+	h.want()
+	h.wait(time.Second) // five are quiet enough
+	h.want("UserAction SYSCALL sshd")
+
+	h.record(t0+10, "SYSCALL", open)
+	h.round()
+	h.want()
+	h.command(t0 + 12.5) // two of record time are too
+	h.round()
+	h.want("UserAction SYSCALL sshd", "UserAction USER_CMD sshd")
+}
+
+func TestLate(t *testing.T) {
+	t.Parallel()
+	h := joined(t)
+	h.command(t0 + 5)
+	h.round()
+	h.again(t0+5, "PROCTITLE", "proctitle=6964")
+	h.restart()
+	h.round()
+	got := h.wrote()
+	if len(got) != 2 || !strings.HasSuffix(got[1], "late") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestLoginWindow(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, Options{SSHD: true, NoWall: true})
+	h.say(t0, 1, "Server listening on :: port 22.")
+	h.login(t0)
+	for _, at := range []float64{t0 + 30, t0 + 59} {
+		h.record(at, "SERVICE_START", `pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=x comm="systemd" exe="/usr/lib/systemd/systemd" res=success'`)
+		h.round()
+		h.restart()
+	}
+	for _, s := range h.wrote() {
+		if strings.HasPrefix(s, "UserAction") {
+			t.Errorf("too early: %s", s)
+		}
+	}
+	h.record(t0+61, "SERVICE_START", `pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=x comm="systemd" exe="/usr/lib/systemd/systemd" res=success'`)
+	h.round()
+	h.restart()
+	h.round()
+	none := "none: login not seen within 60 s"
+	h.want("SystemAction SERVICE_START", "UserAction LOGIN "+none, "UserAction USER_START "+none)
+
+	// What comes after it stays without a name, whatever is learnt.
+	h.accepted(t0 + 0.5)
+	h.command(t0 + 62)
+	h.round()
+	h.round()
+	h.want("UserAction USER_CMD "+none, "UserLogin")
+}
+
+func TestLocalDoesNotWait(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, Options{SSHD: true})
+	h.say(t0, 1, "Server listening on :: port 22.")
+	h.record(t0, "LOGIN", "pid=50 uid=0 old-auid=4294967295 auid=0 old-ses=4294967295 ses=7 res=1")
+	h.record(t0+0.1, "USER_START", `pid=50 uid=0 auid=0 ses=7 msg='op=PAM:session_open acct="root" exe="/usr/sbin/cron" hostname=? addr=? terminal=cron res=success'`)
+	h.round()
+	h.wait(5 * time.Second)
+	h.want("UserAction LOGIN local", "UserAction USER_START local")
+}
+
+func TestLogout(t *testing.T) {
+	t.Parallel()
+	h := joined(t)
+	h.say(t0+20, 50, "pam_unix(sshd:session): session closed for user ann")
+	h.round()
+	h.restart()
+	h.wait(20 * time.Second)
+	h.want() // a line may yet say better how
+	h.wait(40 * time.Second)
+	h.want("UserLogout")
+}
+
+func TestReboot(t *testing.T) {
+	t.Parallel()
+	h := joined(t)
+	h.serial = 9000
+	h.command(t0 + 5)
+	h.command(t0 + 6)
+	h.serial = 0
+	for i := range 4 {
+		h.record(t0+60+float64(i), "SERVICE_START", `pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=x comm="systemd" exe="/usr/lib/systemd/systemd" res=success'`)
+	}
+	h.restart()
+	h.round()
+	h.wait(time.Minute)
+	h.want("UserAction USER_CMD sshd", "UserAction USER_CMD sshd", "SystemAction SERVICE_START", "SystemAction SERVICE_START",
+		"SystemAction SERVICE_START", "SystemAction SERVICE_START", "UserLogout")
+}
+
+// TestFlat lets many people come and go: what is kept of them is bounded.
+func TestFlat(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, Options{SSHD: true, NoWall: true})
+	const people = maxEnded + 1500
+	size := func() int {
+		s, err := h.p.Save()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(b)
+	}
+	full := 0
+	for i := range people {
+		at, pid := t0+10*float64(i), 1000+i%20000
+		h.say(at, pid, fmt.Sprintf("Accepted publickey for ann from 192.0.2.7 port %d ssh2: ED25519 SHA256:abc", 1024+i))
+		h.record(at, "LOGIN", fmt.Sprintf("pid=%d uid=0 old-auid=4294967295 auid=1000 old-ses=4294967295 ses=%d res=1", pid, i+1))
+		for _, op := range []string{"USER_START", "USER_END"} {
+			h.record(at+1, op, fmt.Sprintf(`pid=%d uid=0 auid=1000 ses=%d msg='op=PAM:session_x acct="ann" exe="/usr/sbin/sshd" hostname=? addr=192.0.2.7 terminal=ssh res=success'`, pid, i+1))
+		}
+		h.say(at+2, pid, "pam_unix(sshd:session): session closed for user ann")
+		h.round()
+		if i == maxEnded+200 {
+			full = size()
+		}
+	}
+	h.wrote()
+	if b := h.p.current(); len(b.sessions) > maxEnded+50 || len(b.logins) > 50 {
+		t.Errorf("%d sessions and %d logins are kept", len(b.sessions), len(b.logins))
+	}
+	if last := size(); last > full+full/5 {
+		t.Errorf("the state grew from %d to %d bytes", full, last)
+	}
+}
