@@ -21,15 +21,19 @@ import (
 // open opens evidence as the commands do.
 func open(t testing.TB, opt replay.EvidenceOptions) *replay.Evidence {
 	t.Helper()
-	opt.Ingest.Detect = []func([]byte) (ingest.Kind, string){
-		func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}
-	opt.Ingest.TempDir = t.TempDir()
+	opt.Ingest = detection(t)
 	in, err := replay.OpenEvidence(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { in.Close() })
 	return in
+}
+
+// detection is what the commands find inputs with.
+func detection(t testing.TB) ingest.Options {
+	return ingest.Options{TempDir: t.TempDir(), Detect: []func([]byte) (ingest.Kind, string){
+		func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}}
 }
 
 func write(t testing.TB, path string, data []byte) {
