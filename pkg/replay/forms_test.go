@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -149,4 +150,26 @@ func carrierNames() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// TestTableOfForms holds docs/evidence.md to what TestCarriers tests.
+func TestTableOfForms(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../../docs/evidence.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for form, c := range carriers {
+		row := "| " + form
+		for _, has := range []bool{c.boot, c.session, c.machine, c.fraction, c.sent, c.program} {
+			if has {
+				row += " | yes"
+			} else {
+				row += " | -"
+			}
+		}
+		if !bytes.Contains(doc, []byte("\n"+row+" |\n")) {
+			t.Errorf("docs/evidence.md has not the row %q", row)
+		}
+	}
 }
