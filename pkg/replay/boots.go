@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"time"
 
 	"github.com/elastic/go-libaudit/v2/auparse"
 )
@@ -217,55 +216,6 @@ func (a *audited) gapBefore(from, to int64) int64 {
 	return best
 }
 
-// journalBoot is a boot as the journals of a host show it.
-type journalBoot struct {
-	id      string
-	start   int64 // when the kernel started, or the first entry
-	last    int64
-	entries int
-}
-
-// journalBoots gives the boots that the journals of a host show, in order.
-// Damaged boot ids make boots of an entry or two inside the span of another:
-// they are none.
-func (s *scan) journalBoots(host int) []journalBoot {
-	byID := make(map[string]*journalBoot)
-	for key, sp := range s.spans {
-		if s.nodes[key.node].host != host {
-			continue
-		}
-		start := sp.first.UnixMilli()
-		if t := sp.kernelStart(); !t.IsZero() {
-			start = t.UnixMilli()
-		}
-		b := byID[key.boot]
-		if b == nil {
-			b = &journalBoot{id: key.boot, start: start, last: sp.last.UnixMilli()}
-			byID[key.boot] = b
-		}
-		b.start, b.last = min(b.start, start), max(b.last, sp.last.UnixMilli())
-		b.entries += sp.entries
-	}
-	var all []journalBoot
-	for _, b := range byID {
-		all = append(all, *b)
-	}
-	slices.SortFunc(all, func(a, b journalBoot) int {
-		return cmp.Or(-cmp.Compare(a.entries, b.entries), cmp.Compare(a.start, b.start), cmp.Compare(a.id, b.id))
-	})
-	var kept []journalBoot
-	for _, b := range all {
-		stray := slices.ContainsFunc(kept, func(k journalBoot) bool {
-			return b.entries*20 < k.entries && b.last > k.start && b.start < k.last
-		})
-		if !stray {
-			kept = append(kept, b)
-		}
-	}
-	slices.SortFunc(kept, func(a, b journalBoot) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.id, b.id)) })
-	return kept
-}
-
 // resolveBoots gives the boots of a host: those of its journals and those that
 // the audit log tells, each once.
 func resolveBoots(a *audited, journals []journalBoot) []boot {
@@ -278,9 +228,11 @@ func resolveBoots(a *audited, journals []journalBoot) []boot {
 	boots := make([]boot, 0, len(cuts)+len(journals)+1)
 	for i, j := range journals {
 		b := boot{id: j.id, start: j.start}
-		if k := sameReboot(cuts, journals, i); k >= 0 {
+		if k := a.sameReboot(cuts, journals, i); k >= 0 {
 			used[k] = true
 			b.start = cuts[k]
+		} else if i > 0 && !j.exact && j.first > j.start && len(a.stamps) > 0 {
+			b.start = a.gapBefore(j.start, j.first) // a reboot is a silence
 		}
 		boots = append(boots, b)
 	}
@@ -294,7 +246,8 @@ func resolveBoots(a *audited, journals []journalBoot) []boot {
 	case len(boots) == 0:
 		boots = append(boots, boot{start: firstAudit})
 	case firstAudit >= 0 && firstAudit < boots[0].start:
-		if boots[0].id != "" && !slices.Contains(cuts, boots[0].start) {
+		earlier := len(journals) > 0 && journals[0].exact && firstAudit < journals[0].start-startMargin
+		if boots[0].id != "" && !slices.Contains(cuts, boots[0].start) && !earlier {
 			boots[0].start = firstAudit // no boundary between the two: the same boot
 		} else {
 			boots = append([]boot{{start: firstAudit}}, boots...)
@@ -306,26 +259,6 @@ func resolveBoots(a *audited, journals []journalBoot) []boot {
 		}
 	}
 	return boots
-}
-
-// sameReboot finds the cut that shows the same reboot as the start of a
-// journal's boot: each is the nearest of its kind to the other. -1: none.
-func sameReboot(cuts []int64, journals []journalBoot, i int) int {
-	best := -1
-	for k, c := range cuts {
-		if d := abs(c - journals[i].start); d <= pairWithin && (best < 0 || d < abs(cuts[best]-journals[i].start)) {
-			best = k
-		}
-	}
-	if best < 0 {
-		return -1
-	}
-	for k := range journals {
-		if abs(cuts[best]-journals[k].start) < abs(cuts[best]-journals[i].start) {
-			return -1
-		}
-	}
-	return best
 }
 
 func abs(n int64) int64 {
@@ -381,14 +314,4 @@ func (h *host) bootNamed(id string) (int, bool) {
 		}
 	}
 	return 0, false
-}
-
-// kernelStart is when the kernel started by most of the span's entries.
-func (sp *span) kernelStart() time.Time {
-	if len(sp.starts) == 0 {
-		return time.Time{}
-	}
-	starts := slices.Clone(sp.starts)
-	slices.SortFunc(starts, time.Time.Compare)
-	return starts[len(starts)/2]
 }
