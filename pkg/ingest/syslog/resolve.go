@@ -11,6 +11,11 @@ import (
 // new year has begun. Smaller steps back are a clock that was set.
 const rollback = 24 * time.Hour
 
+// straying is how many messages may have a wrong date (a forged one, one of
+// before the clock was set) without a new year having begun: the time then
+// goes back to where it was.
+const straying = 8
+
 // Resolver makes instants of the times of one file that lack year or zone. It
 // is used in two passes over the file:
 //
@@ -24,8 +29,10 @@ type Resolver struct {
 	last  time.Time // of them
 	rolls []int     // numbers of those that begin a new year
 	leap  bool      // the last year has a February 29
-	year  int       // of the last message
-	zones map[string][]Span
+
+	rolled time.Time // the message before the last that begins a new year
+	year   int       // of the last message
+	zones  map[string][]Span
 
 	resolved int       // messages without year
 	before   time.Time // the instant resolved last
@@ -37,9 +44,13 @@ func (r *Resolver) Observe(m *ingest.Message) int {
 	if m.Clock != ingest.NoYear {
 		return r.seen
 	}
-	if r.seen > 0 && m.Time.Before(r.last.Add(-rollback)) {
+	switch n := len(r.rolls); {
+	case r.seen > 0 && m.Time.Before(r.last.Add(-rollback)):
 		r.rolls = append(r.rolls, r.seen)
+		r.rolled = r.last
 		r.leap = false // of an earlier year
+	case n > 0 && r.seen-r.rolls[n-1] <= straying && !m.Time.Before(r.rolled.Add(-rollback)):
+		r.rolls = r.rolls[:n-1]
 	}
 	if m.Time.Month() == time.February && m.Time.Day() == 29 {
 		r.leap = true
