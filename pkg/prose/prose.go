@@ -58,9 +58,9 @@ func (p *Writer) Para(indent int, text string) {
 	flush()
 }
 
-// cut gives the start of a word that is no more than cells wide.
+// cut gives the start of a word that is wider than cells: as much as fits.
 func cut(word string, cells int) string {
-	part := strings.TrimSuffix(safe.Truncate(word, cells+1), "…")
+	part := strings.TrimSuffix(safe.Truncate(word+"  ", cells+1), "…")
 	if part == "" {
 		return word
 	}

@@ -20,9 +20,9 @@ func Example() {
 
 func TestWidth(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", " ", strings.Repeat("x", 500), strings.Repeat("日本", 200), "a " + strings.Repeat("e\u0301", 300),
+	for _, text := range []string{"", " ", strings.Repeat("x", 500), strings.Repeat("x", 75), strings.Repeat("x", 155), strings.Repeat("日本", 200), "a " + strings.Repeat("e\u0301", 300),
 		strings.Repeat("\x1b[31m", 100), strings.Repeat("word ", 100), "\xff\xfe", strings.Repeat("\u202e", 90)} {
-		for _, indent := range []int{0, 4, 8} {
+		for _, indent := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8} {
 			var b strings.Builder
 			p := prose.NewWriter(&b)
 			p.Para(indent, text)

@@ -3,158 +3,28 @@ package schema_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/metal-toolbox/auditevent"
 
 	"auditreplay/pkg/schema"
+	"auditreplay/pkg/schema/schematest"
 )
-
-// validator is as much of draft 2020-12 as event.schema.json uses; a keyword
-// that it does not know is a failure of the test, so that none is ignored.
-type validator struct{ root map[string]any }
 
 type node = map[string]any
 
-func loadSchema(t *testing.T) validator {
+func loadSchema(t *testing.T) *schematest.Validator {
 	t.Helper()
-	var v validator
-	if err := json.Unmarshal([]byte(schema.JSONSchema()), &v.root); err != nil {
+	v, err := schematest.New(schema.JSONSchema())
+	if err != nil {
 		t.Fatal(err)
 	}
 	return v
-}
-
-func (v validator) resolve(ref string) node {
-	at := v.root
-	for _, step := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
-		at = at[step].(node)
-	}
-	return at
-}
-
-// check returns what is wrong with the value at path.
-func (v validator) check(path string, s node, value any) (wrong []string) {
-	bad := func(format string, args ...any) {
-		wrong = append(wrong, path+": "+fmt.Sprintf(format, args...))
-	}
-	for _, keyword := range slices.Sorted(mapKeys(s)) {
-		arg := s[keyword]
-		switch keyword {
-		case "$schema", "$id", "$defs", "title", "description", "format", "then", "else", "additionalProperties":
-		case "$ref":
-			wrong = append(wrong, v.check(path, v.resolve(arg.(string)), value)...)
-		case "allOf":
-			for _, one := range arg.([]any) {
-				wrong = append(wrong, v.check(path, one.(node), value)...)
-			}
-		case "if":
-			branch := "then"
-			if len(v.check(path, arg.(node), value)) > 0 {
-				branch = "else"
-			}
-			if next, ok := s[branch].(node); ok {
-				wrong = append(wrong, v.check(path, next, value)...)
-			}
-		case "type":
-			if !hasType(value, arg.(string)) {
-				bad("not of type %s", arg)
-			}
-		case "enum":
-			if !slices.Contains(arg.([]any), value) {
-				bad("%v is none of %v", value, arg)
-			}
-		case "const":
-			if value != arg {
-				bad("%v is not %v", value, arg)
-			}
-		case "pattern":
-			if text, ok := value.(string); ok && !regexp.MustCompile(arg.(string)).MatchString(text) {
-				bad("%q does not match %s", text, arg)
-			}
-		case "minLength":
-			if text, ok := value.(string); ok && float64(utf8.RuneCountInString(text)) < arg.(float64) {
-				bad("too short")
-			}
-		case "minimum":
-			if n, ok := value.(float64); ok && n < arg.(float64) {
-				bad("%v is below %v", n, arg)
-			}
-		case "minItems", "items":
-			wrong = append(wrong, v.checkList(path, keyword, arg, value)...)
-		case "required":
-			for _, key := range arg.([]any) {
-				if _, there := value.(node)[key.(string)]; !there {
-					bad("%s is missing", key)
-				}
-			}
-		case "properties":
-			wrong = append(wrong, v.checkMembers(path, s, value)...)
-		default:
-			bad("the validator does not know %q", keyword)
-		}
-	}
-	return wrong
-}
-
-func (v validator) checkList(path, keyword string, arg, value any) (wrong []string) {
-	list, _ := value.([]any)
-	if keyword == "minItems" {
-		if float64(len(list)) < arg.(float64) {
-			return []string{path + ": too few"}
-		}
-		return nil
-	}
-	for i, one := range list {
-		wrong = append(wrong, v.check(fmt.Sprintf("%s[%d]", path, i), arg.(node), one)...)
-	}
-	return wrong
-}
-
-func (v validator) checkMembers(path string, s node, value any) (wrong []string) {
-	members, _ := value.(node)
-	known := s["properties"].(node)
-	for _, key := range slices.Sorted(mapKeys(members)) {
-		at := path + "." + key
-		if one, ok := known[key].(node); ok {
-			wrong = append(wrong, v.check(at, one, members[key])...)
-		} else if rest, ok := s["additionalProperties"].(node); ok {
-			wrong = append(wrong, v.check(at, rest, members[key])...)
-		}
-	}
-	return wrong
-}
-
-func mapKeys(m node) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
-func hasType(value any, want string) bool {
-	switch value := value.(type) {
-	case string:
-		return want == "string"
-	case []any:
-		return want == "array"
-	case node:
-		return want == "object"
-	case float64:
-		return want == "number" || want == "integer" && value == float64(int64(value))
-	case bool:
-		return want == "boolean"
-	}
-	return false
 }
 
 func TestJSONSchema(t *testing.T) {
@@ -190,7 +60,7 @@ func TestJSONSchema(t *testing.T) {
 			if err := json.Unmarshal(schema.AppendJSON(nil, e), &value); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, v.check("event", v.root, value)); diff != "" {
+			if diff := cmp.Diff(c.want, v.Check("event", v.Root, value)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -202,20 +72,20 @@ func TestJSONSchema(t *testing.T) {
 func TestJSONSchemaIsComplete(t *testing.T) {
 	t.Parallel()
 	v := loadSchema(t)
-	v.compare(t, "extra", v.resolve("#/$defs/extra"), reflect.TypeFor[schema.Extra]())
+	compare(t, v, "extra", v.Resolve("#/$defs/extra"), reflect.TypeFor[schema.Extra]())
 }
 
-func (v validator) compare(t *testing.T, path string, s node, typ reflect.Type) {
+func compare(t *testing.T, v *schematest.Validator, path string, s node, typ reflect.Type) {
 	t.Helper()
 	for s["$ref"] != nil {
-		s = v.resolve(s["$ref"].(string))
+		s = v.Resolve(s["$ref"].(string))
 	}
 	switch typ.Kind() {
 	case reflect.Pointer:
-		v.compare(t, path, s, typ.Elem())
+		compare(t, v, path, s, typ.Elem())
 		return
 	case reflect.Slice:
-		v.compare(t, path+"[]", s["items"].(node), typ.Elem())
+		compare(t, v, path+"[]", s["items"].(node), typ.Elem())
 		return
 	case reflect.Struct:
 	default:
@@ -233,10 +103,10 @@ func (v validator) compare(t *testing.T, path string, s node, typ reflect.Type) 
 			required = append(required, name)
 		}
 		if one, ok := members[name].(node); ok {
-			v.compare(t, path+"."+name, one, typ.Field(i).Type)
+			compare(t, v, path+"."+name, one, typ.Field(i).Type)
 		}
 	}
-	if diff := cmp.Diff(slices.Sorted(slices.Values(keys)), slices.Sorted(mapKeys(members))); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(slices.Values(keys)), slices.Sorted(maps.Keys(members))); diff != "" {
 		t.Errorf("%s: -type +schema:\n%s", path, diff)
 	}
 	list, _ := s["required"].([]any)

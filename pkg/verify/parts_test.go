@@ -49,16 +49,6 @@ func TestJournalStories(t *testing.T) {
 		}, []string{
 			"inherited_session 03:05:35.000 sshd.export:27 | the login of alice from 192.0.2.7 port 40800 (pid 800) runs in session 2, which another login opened: its sshd was started from within it",
 		}},
-		{"clock behind", strings.Join(func() (out []string) {
-			for i := range 6 {
-				out = append(out, sshdEntry(30+float64(i)*10+200, 30+float64(i)*10, 520+i, accepted(520+i), root...))
-			}
-			return append(out, sshdEntry(210, 10, 500, accepted(500), root...), sshdEntry(220, 20, 510, accepted(510), root...))
-		}(), ""), func(l *logs) {
-			for i := range 6 {
-				l.ssh(30+float64(i)*10, 520+i, 3+i)
-			}
-		}, []string{"clock_skew sshd.export | its clock is 3m20s ahead of the audit log's, by the logins that are in both"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

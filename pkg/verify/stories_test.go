@@ -115,6 +115,15 @@ func TestStories(t *testing.T) {
 			fmt.Fprintf(s, "2026-01-02T03:04:40.000000+00:00 web1 kernel: audit: audit_lost=17 audit_rate_limit=0 audit_backlog_limit=64\n")
 			fmt.Fprintf(s, "2026-01-02T03:04:41.000000+00:00 web1 kernel: kauditd_printk_skb: 12 callbacks suppressed\n") // no serial is missing: not lost
 		}, []string{"records_lost 03:04:40.000 - 03:04:40.000 17 auth.log:3 | audit: audit_lost=17 audit_rate_limit=0 audit_backlog_limit=64"}},
+		{"sshd's log is a relay's, with another clock", func(l *logs, s *sshd, _ map[string]string) {
+			s.Reset()
+			s.accept(210, 500).accept(220, 510)
+			for i := range 6 {
+				at := 30 + float64(i)*10
+				l.ssh(at, 520+i, 3+i)
+				s.accept(at+200, 520+i)
+			}
+		}, []string{"clock_skew auth.log | its clock is 3m20s ahead of the audit log's, by the logins that are in both"}},
 		{"clock set back", func(l *logs, s *sshd, _ map[string]string) {
 			l.exec(25, 511, 2)
 			for i := range 20 {

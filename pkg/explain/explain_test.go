@@ -1,0 +1,239 @@
+package explain_test
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"auditreplay/pkg/explain"
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/journal"
+	"auditreplay/pkg/ingest/syslog"
+	"auditreplay/pkg/replay"
+	"auditreplay/pkg/safe"
+	"auditreplay/pkg/schema"
+
+	"github.com/metal-toolbox/auditevent"
+)
+
+func sources(t testing.TB, paths ...string) *ingest.Inputs {
+	t.Helper()
+	in, err := ingest.Discover(paths, ingest.Options{Detect: []func([]byte) (ingest.Kind, string){
+		func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close() })
+	return in
+}
+
+func explained(t testing.TB, id string, opt explain.Options, paths ...string) (*explain.Explanation, error) {
+	t.Helper()
+	target, err := explain.ParseTarget(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := explain.New(target, opt)
+	if _, err := replay.Run(sources(t, paths...).Sources, x, replay.Options{Scope: replay.ScopeAll, Observer: x}); err != nil {
+		t.Fatal(err)
+	}
+	return x.Explain()
+}
+
+// picker picks events to be explained: every n-th of each attribution.
+type picker struct {
+	seen map[string]int
+	ids  map[string]string // event id -> what its explanation must say
+	boot map[string]string
+}
+
+func (p *picker) Encode(v any) error {
+	e := v.(*auditevent.AuditEvent)
+	x := schema.Of(e)
+	if e.Type != schema.TypeAction {
+		return nil
+	}
+	kind := x.Session.Attribution
+	every := map[string]int{schema.BySSHD: 1733, schema.Local: 1499, schema.ByAudit: 31, schema.None: 31}[kind]
+	if p.seen[kind]++; p.seen[kind]%every != 1 {
+		return nil
+	}
+	p.ids[x.Event.ID], p.boot[x.Event.ID] = "", x.Session.Boot
+	if kind == schema.BySSHD {
+		p.ids[x.Event.ID] = e.Source.Value
+	}
+	return nil
+}
+
+// For a sample of events of each recorded host, with each sort of sshd log:
+// the explanation leads from sshd's line to the record, and each line that it
+// shows stands in the file at the place that it names.
+func TestEveryPlaceHoldsItsLine(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"bookworm-A", "trixie-A", "bookworm-0"} {
+		dir := filepath.Join("..", "..", "testdata", "host", host)
+		for _, log := range []string{"sshd.export.gz", "auth.log.gz", "sshd.json.gz"} {
+			t.Run(host+" "+log, func(t *testing.T) {
+				t.Parallel()
+				paths := []string{filepath.Join(dir, "var", "log", "audit"), filepath.Join(dir, log)}
+				p := &picker{seen: make(map[string]int), ids: make(map[string]string), boot: make(map[string]string)}
+				if _, err := replay.Run(sources(t, paths...).Sources, p, replay.Options{}); err != nil {
+					t.Fatal(err)
+				}
+				files := linesOf(t, paths)
+				for id, address := range p.ids {
+					e, err := explained(t, id, explain.Options{Boot: p.boot[id]}, paths...)
+					if err != nil {
+						t.Fatal(id, err)
+					}
+					holds(t, files, e)
+					if address != "" {
+						leads(t, e, address)
+					}
+				}
+			})
+		}
+	}
+}
+
+// linesOf reads all lines of files, by the name that positions have.
+func linesOf(t *testing.T, paths []string) map[string][]string {
+	t.Helper()
+	all := make(map[string][]string)
+	for _, path := range paths {
+		matches, err := filepath.Glob(filepath.Join(path, "*"))
+		if err != nil || len(matches) == 0 {
+			matches = []string{path}
+		}
+		for _, name := range matches {
+			f, err := os.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			z, err := gzip.NewReader(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := io.ReadAll(z)
+			if err := errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			all[filepath.Base(name)] = strings.Split(string(data), "\n")
+		}
+	}
+	return all
+}
+
+// holds checks that every line shown stands where it is said to.
+func holds(t *testing.T, files map[string][]string, e *explain.Explanation) {
+	t.Helper()
+	check := func(pos string, lines []explain.Line, shown map[string]bool) {
+		if pos != "" && len(lines) == 0 && !shown[pos] {
+			t.Errorf("%s: nothing was read at %s", e.ID, pos)
+		}
+		shown[pos] = true
+		for _, l := range lines {
+			name, number, _ := strings.Cut(l.Pos, ":")
+			n := 0
+			fmt.Sscan(number, &n)
+			if n < 1 || n > len(files[name]) || strings.TrimLeft(files[name][n-1], "\x00") != l.Text {
+				t.Errorf("%s: %s does not hold %q", e.ID, l.Pos, l.Text)
+			}
+		}
+	}
+	shown := make(map[string]bool)
+	for _, s := range e.Steps {
+		check(s.Pos, s.Lines, shown)
+	}
+	for _, c := range e.Rejected {
+		check(c.Pos, c.Lines, shown)
+	}
+}
+
+// leads checks that a chain begins with sshd's Accepted line of that address
+// and ends with a record of the event.
+func leads(t *testing.T, e *explain.Explanation, address string) {
+	t.Helper()
+	accepted, record := -1, -1
+	for i, s := range e.Steps {
+		for _, l := range s.Lines {
+			if accepted < 0 && strings.Contains(l.Text, "Accepted ") && strings.Contains(l.Text, " from "+address+" ") {
+				accepted = i
+			}
+			if strings.Contains(l.Text, "audit("+e.ID+")") {
+				record = i
+			}
+		}
+	}
+	if accepted < 0 || record <= accepted || len(e.Overturn) == 0 {
+		t.Errorf("%s: Accepted line in step %d, record in step %d", e.ID, accepted, record)
+	}
+	var text strings.Builder
+	if err := e.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text.String()) {
+		if line = strings.TrimSuffix(line, "\n"); safe.Width(line) > 80 || safe.Terminal(line) != line {
+			t.Errorf("%s: %q", e.ID, line)
+		}
+	}
+}
+
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]explain.Target{
+		"1679060258.126:30361":                 {Sort: explain.Event, ID: "1679060258.126:30361"},
+		"audit(1679060258.126:30361)":          {Sort: explain.Event, ID: "1679060258.126:30361"},
+		"67":                                   {Sort: explain.Session, ID: "67"},
+		"570D79C7-888b-591e-9b9e-29c3ad921c81": {Sort: explain.Login, ID: "570d79c7-888b-591e-9b9e-29c3ad921c81"},
+	} {
+		if got, err := explain.ParseTarget(id); err != nil || got != want {
+			t.Errorf("%q: %v, error %v", id, got, err)
+		}
+	}
+	for _, id := range []string{"", "x", "-1", "1.5:3", "67 68", "../67"} {
+		if got, err := explain.ParseTarget(id); err == nil {
+			t.Errorf("%q: %v", id, got)
+		}
+	}
+}
+
+// An id that several boots have is refused with all of them named; a session,
+// a login and the login's refusal are explained.
+func TestSessionsAndLogins(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join("..", "..", "testdata", "host", "bookworm-A")
+	paths := []string{filepath.Join(dir, "var"), filepath.Join(dir, "sshd.export.gz")}
+	if _, err := explained(t, "13", explain.Options{}, paths...); err == nil || !strings.Contains(err.Error(), "2 times") {
+		t.Errorf("ambiguous: %v", err)
+	}
+	if _, err := explained(t, "99999", explain.Options{}, paths...); !errors.Is(err, explain.ErrNotFound) {
+		t.Errorf("unknown: %v", err)
+	}
+	e, err := explained(t, "13", explain.Options{Boot: "c9b8", Host: "WEB01.example"}, paths...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(e.Conclusion, "RSA SHA256:Kyw2V7UEE3E/mRPfMYZi5PQODdx7B55zrS3l4owLXaU, from 203.0.113.11 port 41967") {
+		t.Errorf("%q", e.Conclusion)
+	}
+	var other string
+	for _, c := range e.Rejected {
+		if regexp.MustCompile(`^address .* != `).MatchString(c.Why) && c.Login != "" {
+			other = c.Login
+		}
+	}
+	if other == "" {
+		t.Fatalf("the other login of the same pid is not named: %+v", e.Rejected)
+	}
+	l, err := explained(t, other, explain.Options{}, paths...)
+	if err != nil || !strings.HasPrefix(l.Conclusion, "Session 98 is that of the login of account deploy by publickey") {
+		t.Errorf("%+v, error %v", l, err)
+	}
+}
