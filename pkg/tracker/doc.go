@@ -25,4 +25,35 @@
 // holds and nothing contradicts it; proofs and contradictions are in match.go,
 // one table for both ways of use. Of several logins that would fit equally
 // well none is chosen.
+//
+//   - A pid proves nothing by itself: pids come back, on a recorded host after
+//     37 s. LOGIN has to stand where it does for the other logins of the boot,
+//     and by the journal's clock behind its Accepted line; the pid must not
+//     have been another connection's in between, nor the login over; and a
+//     record has to name sshd as the session's program, since cron gets pids
+//     that an sshd had. Where none does, only a login within three seconds
+//     counts: sshd itself held the pid then.
+//   - A session whose start is lost (auditd was down, the log is rotated) is
+//     joined where its end and the login's agree, or by the journal's word
+//     (_AUDIT_SESSION). Session ids rise within a boot, so that it was opened
+//     between its neighbours; a login outside of that did not open it. journald
+//     may stamp a pid's new owner with the old one's session: time, login uid
+//     and the session's end are held against its word.
+//   - A second sshd in a session runs logins that have no session of their own.
+//     From then on an event is whose ancestors say it is, and nobody's where
+//     they say nothing.
+//   - Two different Accepted lines of one life of a pid: one is forged, and
+//     which one cannot be told.
+//   - An event with another login uid than its session's, or older than the
+//     session, is not the session's.
+//
+// # Live use
+//
+// Without Resolve nothing is known of what comes. A session then waits for the
+// record that names its program, and DeleteUsersWithoutLoginsBefore says when
+// it has waited enough: the audit log's own identity is what remains. What a
+// later record contradicts loses its name from there on.
+//
+// Snapshot and Restore carry a tracker over a restart; Decisions says why each
+// session and login was decided as it was.
 package tracker
