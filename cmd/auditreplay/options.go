@@ -48,6 +48,7 @@ type options struct {
 
 	saved  bool                                        // the inputs are saved outputs, once they are known
 	summed func(*ingest.Inputs, *replay.Summary) error // called before the view is closed; may be nil
+	looks  *inspection                                 // who else looks on; may be nil
 }
 
 func (o *options) register(cmd *cobra.Command) {
@@ -170,7 +171,11 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 	opt := o.replayOptions(in)
 	opt.Scope, opt.Transient, opt.Paths, opt.Known = scope, o.transient, sel.WantsPaths(), sel.Settle
 	opt.Log, opt.Reject, opt.Interrupted = log, rejects.add, interrupted
-	sum, err := replayed(in.Sources, filter, opt)
+	var events auditevent.EventEncoder = filter
+	if o.looks != nil && !o.saved {
+		events = o.looks.on(filter, &opt)
+	}
+	sum, err := replayed(in.Sources, events, opt)
 	sum.AddDamage(in.Inputs)
 	sum.AddFilter(filter)
 	if err == nil && o.summed != nil {

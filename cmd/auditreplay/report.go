@@ -12,6 +12,7 @@ import (
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/replay"
 	"auditreplay/pkg/report/html"
+	"auditreplay/pkg/verify"
 
 	"github.com/metal-toolbox/auditevent"
 	"github.com/spf13/cobra"
@@ -33,14 +34,24 @@ inputs, and the exact command.` + inputHelp,
 		Args: o.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var r *html.Report
-			o.summed = func(in *ingest.Inputs, sum *replay.Summary) error {
-				c, err := caseOf(in, sum)
-				if err == nil {
-					r.SetCase(c)
-				}
+			rules, err := rulesOf(o.roots)
+			if err != nil {
 				return err
 			}
-			err := o.run(cmd, args, func(w io.Writer) (auditevent.EventEncoder, func() error) {
+			v := verify.New(verify.Options{Rules: rules})
+			o.looks = &inspection{observer: v, events: v, scope: replay.ScopeAll, rejects: v.Reject}
+			o.summed = func(in *ingest.Inputs, sum *replay.Summary) error {
+				c, err := caseOf(in, sum)
+				if err != nil {
+					return err
+				}
+				if !o.saved {
+					addFindings(&c, v.Report(sum))
+				}
+				r.SetCase(c)
+				return nil
+			}
+			err = o.run(cmd, args, func(w io.Writer) (auditevent.EventEncoder, func() error) {
 				r = html.New(w, html.Options{Title: title})
 				return r, r.Close
 			})
@@ -86,6 +97,34 @@ func caseOf(in *ingest.Inputs, sum *replay.Summary) (html.Case, error) {
 	return c, nil
 }
 
+// addFindings adds what the evidence lacks, and what time each input covers.
+func addFindings(c *html.Case, r *verify.Report) {
+	for _, f := range r.Findings {
+		c.Findings = append(c.Findings, html.Finding{Kind: f.Kind, Host: f.Host, Boot: f.Boot, From: f.From, To: f.To,
+			Count: f.Count, Where: f.Where, Detail: f.Detail})
+	}
+	inputs := make(map[string]*html.Input)
+	for i := range c.Inputs {
+		inputs[c.Inputs[i].Name] = &c.Inputs[i]
+	}
+	for _, h := range r.Hosts {
+		for _, b := range h.Boots {
+			for _, covered := range b.Coverage {
+				in := inputs[covered.Source]
+				if in == nil {
+					continue
+				}
+				if in.First.IsZero() || covered.From.Before(in.First) {
+					in.First = covered.From
+				}
+				if covered.To.After(in.Last) {
+					in.Last = covered.To
+				}
+			}
+		}
+	}
+}
+
 // hashFile gives the SHA-256 of a file as it lies there.
 func hashFile(path string) (string, error) {
 	f, err := os.Open(filepath.Clean(path))
@@ -98,4 +137,27 @@ func hashFile(path string) (string, error) {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// on has the onlooker see all events, whatever the view is given.
+func (l *inspection) on(view auditevent.EventEncoder, opt *replay.Options) auditevent.EventEncoder {
+	opt.Scope, opt.Observer = l.scope, l.observer
+	reject := opt.Reject
+	opt.Reject = func(pos ingest.Pos, what string, raw []byte) error {
+		if err := l.rejects(pos, what, raw); err != nil {
+			return err
+		}
+		return reject(pos, what, raw)
+	}
+	return both{l.events, view}
+}
+
+// both gives each event to two encoders.
+type both struct{ first, second auditevent.EventEncoder }
+
+func (b both) Encode(v any) error {
+	if err := b.first.Encode(v); err != nil {
+		return err
+	}
+	return b.second.Encode(v)
 }
