@@ -162,28 +162,10 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 	interrupted, stop := onInterrupt()
 	defer stop()
 
-	enc, flush := v(out)
-	filter := &replay.Filter{Scope: scope, Select: sel, Next: enc}
-	replayed := replay.Run
-	if o.saved {
-		replayed = o.readSaved
-	}
 	opt := o.replayOptions(in)
 	opt.Scope, opt.Transient, opt.Paths, opt.Known = scope, o.transient, sel.WantsPaths(), sel.Settle
 	opt.Log, opt.Reject, opt.Interrupted = log, rejects.add, interrupted
-	var events auditevent.EventEncoder = filter
-	if o.looks != nil && !o.saved {
-		events = o.looks.on(filter, &opt)
-	}
-	sum, err := replayed(in.Sources, events, opt)
-	sum.AddDamage(in.Inputs)
-	sum.AddFilter(filter)
-	if err == nil && o.summed != nil {
-		err = o.summed(in.Inputs, sum)
-	}
-	if err == nil {
-		err = flush()
-	}
+	sum, err := o.fill(in.Inputs, v, out, sel, opt)
 	if err == nil {
 		err = rejects.Close()
 	}
@@ -196,6 +178,30 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 		return err
 	}
 	return o.finish(cmd, out, sum)
+}
+
+// fill gives the events of the inputs to a view, and closes it.
+func (o *options) fill(in *ingest.Inputs, v view, w io.Writer, sel *replay.Selection, opt replay.Options) (*replay.Summary, error) {
+	enc, flush := v(w)
+	filter := &replay.Filter{Scope: opt.Scope, Select: sel, Next: enc}
+	var events auditevent.EventEncoder = filter
+	replayed := replay.Run
+	switch {
+	case o.saved:
+		replayed = o.readSaved
+	case o.looks != nil:
+		events = o.looks.on(filter, &opt)
+	}
+	sum, err := replayed(in.Sources, events, opt)
+	sum.AddDamage(in)
+	sum.AddFilter(filter)
+	if err == nil && o.summed != nil {
+		err = o.summed(in, sum)
+	}
+	if err == nil {
+		err = flush()
+	}
+	return sum, err
 }
 
 // finish puts the output in its place and says how it went.
