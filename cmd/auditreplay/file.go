@@ -11,6 +11,7 @@ import (
 
 func newFile() *cobra.Command {
 	var o options
+	var m manifestFlag
 	cmd := &cobra.Command{
 		Use:   "file PATH...",
 		Short: "Replay files or directories and write the enriched events",
@@ -27,10 +28,11 @@ says. All inputs of one run are joined.`,
 		Args: o.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.transient = true
-			return o.run(cmd, args, jsonLines)
+			return m.run(cmd, &o, args, jsonLines)
 		},
 	}
 	o.register(cmd)
+	m.register(cmd)
 	cmd.Flags().BoolVar(&o.raw, "raw", false, "put the records' own lines into every event")
 	return cmd
 }

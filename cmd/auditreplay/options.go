@@ -46,9 +46,10 @@ type options struct {
 	workers         int
 	logLevel        string
 
-	saved  bool                                        // the inputs are saved outputs, once they are known
-	summed func(*ingest.Inputs, *replay.Summary) error // called before the view is closed; may be nil
-	looks  *inspection                                 // who else looks on; may be nil
+	saved    bool                                        // the inputs are saved outputs, once they are known
+	summed   func(*ingest.Inputs, *replay.Summary) error // called before the view is closed; may be nil
+	looks    *inspection                                 // who else looks on; may be nil
+	observer replay.Observer                             // may be nil
 }
 
 func (o *options) register(cmd *cobra.Command) {
@@ -125,7 +126,7 @@ func (o *options) check() (scope replay.Scope, sel *replay.Selection, err error)
 // replayOptions are what the flags and the evidence say of a run.
 func (o *options) replayOptions(in *replay.Evidence) replay.Options {
 	return replay.Options{Host: o.host, MachineID: o.machineID, Raw: o.raw, Workers: o.workers,
-		Year: o.year, Zone: o.logZone, Roots: in.Roots, Keys: in.Keys, Users: in.Users}
+		Year: o.year, Zone: o.logZone, Roots: in.Roots, Keys: in.Keys, Users: in.Users, Observer: o.observer}
 }
 
 // run replays the evidence into a view, and ends with the status that the

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/manifest"
 	"auditreplay/pkg/replay"
 	"auditreplay/pkg/verify"
 
@@ -16,7 +17,7 @@ import (
 
 func newVerify() *cobra.Command {
 	var o options
-	var format string
+	var format, made string
 	cmd := &cobra.Command{
 		Use:   "verify PATH...",
 		Short: "What the evidence holds and what it lacks",
@@ -29,36 +30,57 @@ sessions that did not find each other, and contradictions.
 
 It exits with 4 where it found something, and with 3 where the input was damaged.`,
 		Example: `  auditreplay verify /var/log/audit sshd.export
-  auditreplay verify --format json audit.log auth.log`,
-		Args: o.args,
+  auditreplay verify --format json audit.log auth.log
+  auditreplay verify --manifest case.manifest.json`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if made != "" && len(args) == 0 {
+				return nil
+			}
+			return o.args(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runVerify(cmd, &o, format, args)
+			return runVerify(cmd, &o, format, made, args)
 		},
 	}
 	o.register(cmd)
 	cmd.Flags().StringVar(&format, "format", "text", "`form` of the findings: text or json (one object a line)")
+	cmd.Flags().StringVar(&made, "manifest", "", "check the inputs and the output that this `file` names, as file --manifest wrote it, against their SHA-256")
 	return cmd
 }
 
-func runVerify(cmd *cobra.Command, o *options, format string, args []string) error {
+func runVerify(cmd *cobra.Command, o *options, format, made string, args []string) error {
 	if format != "text" && format != "json" {
 		return fmt.Errorf("--format: %q is none of text, json", format)
+	}
+	report := new(verify.Report)
+	if made != "" {
+		if err := checkManifest(report, made); err != nil {
+			return err
+		}
+		if len(args) == 0 && len(o.roots) == 0 {
+			return finishVerify(o, cmd, report, format)
+		}
 	}
 	in, err := o.evidence(cmd, args)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	v := verify.New(verify.Options{})
+	if allSaved(in.Inputs) {
+		return errors.New("a saved output says nothing of the evidence it was made of: verify needs that, or --manifest")
+	}
+	rules, err := rulesOf(o.roots)
+	if err != nil {
+		return err
+	}
+	v := verify.New(verify.Options{Rules: rules})
 	var found int
 	sum, err := o.inspect(cmd, in, inspection{observer: v, events: v, scope: replay.ScopeAll, rejects: v.Reject},
 		func(w io.Writer, sum *replay.Summary) error {
 			r := v.Report(sum)
+			r.Manifest, r.Findings = report.Manifest, append(report.Findings, r.Findings...)
 			found = len(r.Findings)
-			if format == "json" {
-				return r.WriteJSON(w)
-			}
-			return r.WriteText(w)
+			return writeReport(w, r, format)
 		})
 	switch {
 	case err != nil:
@@ -66,6 +88,44 @@ func runVerify(cmd *cobra.Command, o *options, format string, args []string) err
 	case sum.Damaged():
 		return &status{exitDamaged, nil}
 	case found > 0:
+		return &status{exitFound, nil}
+	}
+	return nil
+}
+
+// checkManifest holds the files that a manifest names against it.
+func checkManifest(r *verify.Report, path string) error {
+	m, err := manifest.Read(path)
+	if err != nil {
+		return err
+	}
+	if m.Moved() {
+		return fmt.Errorf("%s: none of its files is there: it names them as they were given, so read it in the folder in which it was written", path)
+	}
+	return r.CheckManifest(path, m)
+}
+
+func writeReport(w io.Writer, r *verify.Report, format string) error {
+	if format == "json" {
+		return r.WriteJSON(w)
+	}
+	return r.WriteText(w)
+}
+
+// finishVerify writes what was found without replaying any evidence.
+func finishVerify(o *options, cmd *cobra.Command, r *verify.Report, format string) error {
+	out, err := replay.CreateOutput(o.output, cmd.OutOrStdout(), replay.OutputOptions{Force: o.force})
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	if err := writeReport(out, r, format); err != nil {
+		return err
+	}
+	if _, err := out.Commit(); err != nil {
+		return err
+	}
+	if len(r.Findings) > 0 {
 		return &status{exitFound, nil}
 	}
 	return nil

@@ -2,10 +2,12 @@ package verify
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
 	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/manifest"
 	"auditreplay/pkg/replay"
 )
 
@@ -20,7 +22,35 @@ type Report struct {
 	Duplicate int64 // lines and entries that say again what another one said
 	Accepted  int64 // logins
 	Joined    int64
-	Printed   int64 // lines that tell of a limit on printing, and of no loss
+	Manifest  string // what of a manifest was checked, in words; "" where none was
+	Printed   int64  // lines that tell of a limit on printing, and of no loss
+}
+
+// CheckManifest adds what differs from the manifest read from path: a file
+// that is gone, and one that is not what it was.
+func (r *Report) CheckManifest(path string, m *manifest.Manifest) error {
+	differ, checked, err := m.Check()
+	if err != nil {
+		return err
+	}
+	for _, d := range differ {
+		f := Finding{Kind: Contradiction, Where: d.Path, Detail: d.What, host: -1, boot: -1}
+		if d.Missing {
+			f.Kind = FileMissing
+		}
+		r.Findings = append(r.Findings, f)
+	}
+	same := checked - len(differ)
+	for _, d := range differ {
+		if d.Missing {
+			same++
+		}
+	}
+	r.Manifest = fmt.Sprintf("Manifest %s: %d of %s as it says", path, same, plural(int64(len(m.Files)+m.Outputs()), "file"))
+	for _, what := range m.Unchecked() {
+		r.Manifest += "; not checked, because no file holds it: " + what
+	}
+	return nil
 }
 
 // HostReport is the evidence of one host.

@@ -15,7 +15,12 @@ func (r *Report) WriteText(w io.Writer) error {
 	for i := range r.Hosts {
 		r.Hosts[i].write(p)
 	}
-	p.Para(0, r.conclusion())
+	if r.Manifest != "" {
+		p.Para(0, r.Manifest+".")
+	}
+	if r.Sources > 0 {
+		p.Para(0, r.conclusion())
+	}
 	last := ""
 	for i := range r.Findings {
 		f := &r.Findings[i]
