@@ -35,6 +35,7 @@ type follower struct {
 
 	saver    saver
 	moves    int
+	wrote    int64
 	rejected rejectedLines
 	warned   map[string]time.Time
 }
@@ -170,7 +171,9 @@ func (f *follower) round() (more bool, err error) {
 	f.rejected.report(now, f.log)
 	moved := f.audit.Moves() != f.moves
 	f.moves = f.audit.Moves()
-	if err := f.saveIfDue(now, len(lines)+read > 0, moved || f.audit.Deleted() && len(lines) > 0); err != nil {
+	wrote := f.filter.Written != f.wrote
+	f.wrote = f.filter.Written
+	if err := f.saveIfDue(now, len(lines)+read > 0 || wrote, moved || f.audit.Deleted() && len(lines) > 0); err != nil {
 		return false, err
 	}
 	return len(lines)+read > 0, nil

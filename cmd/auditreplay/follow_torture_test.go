@@ -71,6 +71,11 @@ type child struct {
 
 func startChild(t testing.TB, a childArgs) *child {
 	t.Helper()
+	return startChildTo(t, a, nil)
+}
+
+func startChildTo(t testing.TB, a childArgs, out *os.File) *child {
+	t.Helper()
 	b, err := json.Marshal(a)
 	if err != nil {
 		t.Fatal(err)
@@ -78,6 +83,9 @@ func startChild(t testing.TB, a childArgs) *child {
 	c := &child{Cmd: exec.Command(os.Args[0], "-test.run=^TestFollowChild$")}
 	c.Env = append(os.Environ(), childEnv+"="+string(b))
 	c.Stderr = &c.talk
+	if out != nil {
+		c.Stdout = out
+	}
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
