@@ -184,6 +184,8 @@ func TestUnknownEnd(t *testing.T) {
 	const open = `arch=c000003e syscall=257 success=yes exit=3 ppid=50 pid=61 auid=1000 uid=1000 ses=7 exe="/bin/cat"`
 	h := joined(t)
 	h.record(t0+5, "SYSCALL", open)
+	h.restart()
+	h.round()
 	h.wait(4 * time.Second)
 	h.want()
 	h.wait(time.Second) // five are quiet enough

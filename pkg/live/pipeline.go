@@ -82,7 +82,7 @@ type Pipeline struct {
 
 	auditAt, sshdAt, sshdBefore int64 // latest record times, the last one of the round before
 	first                       int64 // of the first record
-	active                      time.Time
+	active, begun               time.Time // wall time of the last line, of the first round
 	clock                       Clock
 	swept                       int64
 	failure                     error // of a write, where none can be returned
@@ -276,8 +276,12 @@ func (p *Pipeline) now() int64 {
 	return at
 }
 
-// quiet reports whether that much wall time has passed since then.
+// quiet reports whether that much wall time has passed since then, or, for
+// what came with a state, since the pipeline was restored.
 func (p *Pipeline) quiet(since time.Time, d time.Duration) bool {
+	if since.IsZero() {
+		since = p.begun
+	}
 	return !p.opt.NoWall && !since.IsZero() && p.clock.Wall.Sub(since) >= d
 }
 
@@ -288,6 +292,9 @@ func (p *Pipeline) Round(c Clock) error {
 	p.clock = c
 	if p.active.IsZero() {
 		p.active = c.Wall
+	}
+	if p.begun.IsZero() {
+		p.begun = c.Wall
 	}
 	if err := p.endProbe(false); err != nil {
 		return err
