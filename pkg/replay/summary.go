@@ -99,7 +99,7 @@ func (r *run) summary() *Summary {
 		s.Produced = make(map[string]int64)
 	}
 	s.Produced[schema.TypeSystem] += s.Bare
-	s.LeftOut += s.Bare
+	s.LeftOut, s.Bare = s.LeftOut+s.Bare, 0
 	s.Sources, s.Hosts = nil, nil
 	for _, in := range r.inputs {
 		s.Sources = append(s.Sources, SourceSummary{Name: in.src.Name, Path: in.src.Path, Kind: in.src.Kind.String(),

@@ -35,9 +35,10 @@ func (t *SessionTracker) AuditdEvent(event *aucoalesce.Event) error {
 	return t.stuck(t.event(ev))
 }
 
-// unset reports whether a session id says that there is none.
+// unset reports whether a session id says that there is none. The kernel gives
+// out ids from 1 on; while it boots its own records have 0.
 func unset(ses string) bool {
-	return ses == "" || ses == "unset" || ses == "4294967295" || ses == "-1"
+	return ses == "" || ses == "unset" || ses == "4294967295" || ses == "-1" || ses == "0"
 }
 
 // Event takes one audit event with all that its records say. Events of no

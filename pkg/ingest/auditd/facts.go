@@ -85,6 +85,7 @@ func (fs *Facts) str(b []byte) string {
 // record of a LOGIN.
 func (fs *Facts) Read(r *Record, f *Fact) {
 	*f = Fact{Type: r.Type, Millis: r.Millis, Serial: r.Serial, Pos: r.Pos, Ses: UnsetID, AUID: UnsetID, OldSes: UnsetID}
+	f.OK = r.Type == auparse.AUDIT_LOGIN // kernels before 3.x state no res= there
 	var kind, fp []byte
 	prev := ""
 	scanFields(r.Body, func(name, value []byte, inner bool) {
