@@ -165,6 +165,7 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 
 	opt := o.replayOptions(in)
 	opt.Scope, opt.Transient, opt.Paths, opt.Known = scope, o.transient, sel.WantsPaths(), sel.Settle
+	opt.Between = sel.Interval
 	opt.Log, opt.Reject, opt.Interrupted = log, rejects.add, interrupted
 	sum, err := o.fill(in.Inputs, v, out, sel, opt)
 	if err == nil {

@@ -50,11 +50,9 @@ const (
 
 // Clock is the time and how far the inputs were read when a round began.
 type Clock struct {
-	Wall    time.Time
-	Audit   bool // the audit log was read to its end, before:
-	SSHD    bool // sshd's log was read to its end
-	seen    int64
-	advance int64
+	Wall  time.Time
+	Audit bool // the audit log was read to its end, before:
+	SSHD  bool // sshd's log was read to its end
 }
 
 // Pipeline makes events of lines. It is not safe for concurrent use.

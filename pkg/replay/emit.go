@@ -35,14 +35,12 @@ func sequences(in *input) []*sequence {
 	st := in.stretches
 	for from := 0; from < len(st); {
 		to := from + 1
+		far := int64(math.MinInt64) // highest time of those that lie heldBack or more behind
 		for ; to < len(st); to++ {
-			held := 0
-			for i := to - 1; i >= from && held < heldBack; i-- {
-				if st[i].max > st[to].min {
-					held = to - i
-				}
+			if i := to - heldBack; i >= from {
+				far = max(far, st[i].max)
 			}
-			if held >= heldBack {
+			if far > st[to].min {
 				break
 			}
 		}
@@ -60,7 +58,7 @@ func sequences(in *input) []*sequence {
 func (s *sequence) lowest() int64 { return s.floor[s.next] }
 
 // read gives the sequence's next chunk.
-func (s *sequence) read(sc *scan, c *auditd.Chunk) error {
+func (s *sequence) read(sc *scan, c *auditd.Chunk, between interval) error {
 	if s.records == nil {
 		rs, err := newRecords(s.in)
 		if err != nil {
@@ -68,23 +66,57 @@ func (s *sequence) read(sc *scan, c *auditd.Chunk) error {
 		}
 		s.records, s.names = rs, nodeNames{scan: sc, group: s.in.group}
 		rs.audit = func(e *ingest.Entry, rec *auditd.Record) { rec.Via = e.Message.Host }
-		var skip auditd.Chunk
-		for range s.from {
-			if err := rs.next(&skip); err != nil {
+		for i := range s.from {
+			if err := rs.skip(s.in.stretches[i].units); err != nil {
 				return err
 			}
 		}
 	}
-	err := s.records.next(c)
+	c.Reset()
+	st := s.in.stretches[s.from+s.next]
+	var err error
+	if between.has(st) {
+		err = s.records.next(c)
+	} else {
+		err = s.records.skip(st.units)
+	}
 	var damage *ingest.Damage
 	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &damage) {
 		return err
 	}
 	s.next++
-	if s.from+s.next >= s.to {
+	if s.from+s.next >= s.to || between.to < s.lowest() {
+		s.next = s.to - s.from
 		s.records.Close()
 	}
 	return nil
+}
+
+// interval is the time, in milliseconds, of the events that are wanted.
+type interval struct{ from, to int64 }
+
+func (i interval) has(st stretch) bool { return st.max >= i.from && st.min <= i.to }
+
+// wanted gives the time of the events that the run writes: all of it where
+// events outside of it say something about those inside.
+func (r *run) wanted() interval {
+	all := interval{math.MinInt64, math.MaxInt64}
+	if r.opt.Between == nil || r.scan.frags {
+		return all
+	}
+	for _, t := range r.trackers {
+		if t.NeedsProcesses() || t.Shares() {
+			return all
+		}
+	}
+	from, to := r.opt.Between()
+	if !from.IsZero() {
+		all.from = from.UnixMilli()
+	}
+	if !to.IsZero() {
+		all.to = to.UnixMilli()
+	}
+	return all
 }
 
 // sequenceHeap orders sequences by the lowest time that is still to come.
@@ -131,10 +163,11 @@ type feed struct {
 	chunks  []*auditd.Chunk // to be used again
 	failed  error
 	before  int64 // all records of an earlier time have been read
+	between interval
 }
 
 func newFeed(r *run) *feed {
-	f := &feed{r: r, re: auditd.NewReassembler(), builder: auditd.NewBuilder(), before: math.MinInt64}
+	f := &feed{r: r, re: auditd.NewReassembler(), builder: auditd.NewBuilder(), before: math.MinInt64, between: r.wanted()}
 	f.re.Duplicates = func(rec *auditd.Record) {
 		rec.Pos.Source.Counts.Duplicate++
 		rec.Pos.Source.Counts.Evidence--
@@ -204,7 +237,7 @@ func (f *feed) read() error {
 	} else {
 		c = new(auditd.Chunk)
 	}
-	if err := s.read(f.r.scan, c); err != nil {
+	if err := s.read(f.r.scan, c, f.between); err != nil {
 		return err
 	}
 	for i := range c.Records {

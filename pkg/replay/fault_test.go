@@ -74,7 +74,6 @@ func TestFaults(t *testing.T) {
 type baseline struct {
 	h      *recorded
 	events map[string]*event // by audit event's id
-	logins map[string]*truthLogin
 }
 
 func newBaseline(t testing.TB, h *recorded, logs []string) *baseline {

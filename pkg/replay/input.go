@@ -18,12 +18,10 @@ type input struct {
 	group int // sources of one folder, archive or root: one host unless they name several
 
 	stretches []stretch
-	nodes     map[string]int // node= (or "") -> host, once hosts are known
-	hosts     map[string]int // host that messages name -> host
-	messages  bool           // it holds sshd's messages
-	unsorted  bool           // they are far from the order of time
-	newest    time.Time      // of its messages so far
-	offset    time.Duration  // that its clock is ahead of the audit log's
+	messages  bool          // it holds sshd's messages
+	unsorted  bool          // they are far from the order of time
+	newest    time.Time     // of its messages so far
+	offset    time.Duration // that its clock is ahead of the audit log's
 	damage    []string
 	cut       *ingest.Damage // where the bytes of a binary journal broke off
 	civil     civil          // of a log whose times lack year or zone
@@ -32,7 +30,7 @@ type input struct {
 // stretch is a chunk of an input's records, as the first pass saw it.
 type stretch struct {
 	min, max int64
-	lines    int // line units before it
+	units    int // entries of the carrier that it took
 }
 
 // reader gives the entries of one carrier.
@@ -140,6 +138,7 @@ type records struct {
 	over  bool // entry is the current one and was not used yet
 	entry *ingest.Entry
 	err   error
+	units int // entries read so far
 
 	// other is called for every entry that is no audit record, and for audit
 	// entries that are none after all (Rejected then).
@@ -163,6 +162,7 @@ func (rs *records) next(c *auditd.Chunk) error {
 		if !rs.over {
 			if rs.err == nil {
 				rs.entry, rs.err = rs.r.Next()
+				rs.units++
 			}
 			if rs.err != nil {
 				if len(c.Records) > 0 && errors.Is(rs.err, io.EOF) {
@@ -171,7 +171,10 @@ func (rs *records) next(c *auditd.Chunk) error {
 				return rs.err
 			}
 		}
-		rs.over = false
+		if rs.over {
+			rs.over = false
+			rs.units++
+		}
 		e := rs.entry
 		if e.Kind != ingest.AuditEntry {
 			rs.other(e)
@@ -179,6 +182,7 @@ func (rs *records) next(c *auditd.Chunk) error {
 		}
 		if !c.Fits(len(e.Audit)) {
 			rs.over = true
+			rs.units--
 			return nil
 		}
 		if err := c.Add(e.Audit, e.Pos); err != nil {
@@ -188,6 +192,20 @@ func (rs *records) next(c *auditd.Chunk) error {
 		}
 		rs.audit(e, &c.Records[len(c.Records)-1])
 	}
+}
+
+// skip reads over a stretch of that many entries.
+func (rs *records) skip(units int) error {
+	for range units {
+		if rs.over {
+			rs.over = false
+			continue
+		}
+		if rs.entry, rs.err = rs.r.Next(); rs.err != nil {
+			return rs.err
+		}
+	}
+	return nil
 }
 
 func (rs *records) Close() error {

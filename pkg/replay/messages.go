@@ -138,13 +138,12 @@ const sameLine = 5 * time.Second
 // another source said, and gives each message once: the journal's where there
 // is one.
 type messages struct {
-	sources []*messageSource
-	heads   messageHeap
-	from    map[*input]*messageSource
-	held    []*message // in order; released when no copy of them can come
-	recent  map[messageKey][]*told
-	next    int
-	dup     func(*message)
+	heads  messageHeap
+	from   map[*input]*messageSource
+	held   []*message // in order; released when no copy of them can come
+	recent map[messageKey][]*told
+	next   int
+	dup    func(*message)
 }
 
 // messageKey is what copies of one message have in common.

@@ -41,6 +41,9 @@ type Options struct {
 	Reject      func(pos ingest.Pos, what string, raw []byte) error
 	Interrupted func() bool
 	Observer    Observer // may be nil
+	// Between gives the time of the events that are wanted, once Known was
+	// called; zero is open. Others may be left out unread.
+	Between func() (from, to time.Time)
 	// Known is called once, when the evidence has been read for the first
 	// time; an error ends the run.
 	Known func(Log) error

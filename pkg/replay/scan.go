@@ -151,10 +151,12 @@ func (s *scan) source(in *input) error {
 	in.stretches = in.stretches[:0]
 	s.reserve(in.src.Size)
 	c := auditd.Chunk{Heads: true}
+	read := 0
 	for failed == nil {
 		err := rs.next(&c)
 		if len(c.Records) > 0 {
-			in.stretches = append(in.stretches, stretch{min: c.Min, max: c.Max})
+			in.stretches = append(in.stretches, stretch{min: c.Min, max: c.Max, units: rs.units - read})
+			read = rs.units
 		}
 		var damage *ingest.Damage
 		switch {

@@ -217,6 +217,9 @@ func (s *Selection) Settle(log Log) error {
 	return nil
 }
 
+// Interval gives the time that is selected, once Settle has; zero is open.
+func (s *Selection) Interval() (from, to time.Time) { return s.from, s.to }
+
 // WantsPaths reports whether the PATH records are asked.
 func (s *Selection) WantsPaths() bool { return len(s.Paths) > 0 }
 

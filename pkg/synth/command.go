@@ -76,12 +76,11 @@ func (c *command) plan(deeds []deed) []deed {
 // running is a command with its processes.
 type running struct {
 	*command
-	deeds  []deed
-	next   int
-	p      process // of the command
-	sudo   process // of its sudo
-	cwd    string
-	marker string
+	deeds []deed
+	next  int
+	p     process // of the command
+	sudo  process // of its sudo
+	cwd   string
 }
 
 // step writes the next event.

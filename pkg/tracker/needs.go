@@ -7,3 +7,11 @@ func (t *SessionTracker) NeedsProcesses() bool {
 	defer t.mu.Unlock()
 	return len(t.procs.owners) > 0
 }
+
+// Shares reports whether, once Resolve has decided, several logins share a
+// session, so that the ancestry of its processes matters.
+func (t *SessionTracker) Shares() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.shared
+}

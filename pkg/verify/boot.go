@@ -34,7 +34,6 @@ type boot struct {
 	sshN     int64
 	other    int64 // sessions of other programs
 	ses      map[string]bool
-	execs    bool
 	daemonN  int64
 	openedBy map[string]time.Time       // LOGIN of the session that a login opened
 	keys     map[string][abilities]bool // what the rules of a key were seen to record
@@ -43,12 +42,11 @@ type boot struct {
 
 // hole is a time in which nothing was, or could be, recorded.
 type hole struct {
-	from, to   int64
-	where      string
-	detail     string
-	open       bool  // no end was seen
-	kept       int64 // events of that time that are in the evidence all the same
-	fromSerial uint32
+	from, to int64
+	where    string
+	detail   string
+	open     bool  // no end was seen
+	kept     int64 // events of that time that are in the evidence all the same
 }
 
 // sshSession is a session that sshd opened and that got no login.

@@ -44,7 +44,6 @@ func abilityOf(syscall string, failed bool) (ability, bool) {
 // period is a time in which the rules were the same.
 type period struct {
 	from     int64
-	rules    ruleSet
 	sessions cited // events of sessions
 	seen     [abilities]int64
 }
