@@ -25,6 +25,9 @@ func (m *manifestFlag) run(cmd *cobra.Command, o *options, args []string, v view
 	if m.path == "" {
 		return o.run(cmd, args, v)
 	}
+	if err := manifest.Free(m.path, o.force); err != nil {
+		return err
+	}
 	times := manifest.NewTimes()
 	o.observer = times
 	made := &manifest.Manifest{Version: manifest.Version, Tool: manifest.ThisTool(version()), Command: cmd.Name(),

@@ -164,11 +164,19 @@ func hashFile(path string) (File, error) {
 	return File{Path: path, Size: h.Size(), SHA256: h.Sum()}, nil
 }
 
+// Free reports whether a manifest can be written to path.
+func Free(path string, force bool) error {
+	if info, err := os.Lstat(path); err == nil && (!force || info.IsDir()) {
+		return fmt.Errorf("%s: exists (--force overwrites it)", path)
+	}
+	return nil
+}
+
 // Write writes a manifest to a file that must not be there yet, complete or
 // not at all.
 func (m *Manifest) Write(path string, force bool) error {
-	if info, err := os.Lstat(path); err == nil && (!force || info.IsDir()) {
-		return fmt.Errorf("%s: exists (--force overwrites it)", path)
+	if err := Free(path, force); err != nil {
+		return err
 	}
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

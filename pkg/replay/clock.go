@@ -14,6 +14,11 @@ const (
 	offsetPairs  = 5
 	offsetMargin = 3
 
+	// offsetLives is how many lives of one pid are looked at for each login:
+	// those nearest to it. Somebody who can choose pids could else make the
+	// pairs as many as the square of the logins.
+	offsetLives = 64
+
 	// offsetLeast is the least offset that is corrected for a journal whose
 	// entries have the sender's time: LOGIN is expected right behind its line
 	// there. A syslog file's lines are late by themselves.
@@ -25,13 +30,16 @@ const (
 // together have one difference in common. A window that holds no difference
 // at all is no offset.
 func (s *scan) offsets(inputs []*input, logins pidLogins) {
+	for _, ats := range logins {
+		slices.SortFunc(ats, time.Time.Compare)
+	}
 	for _, in := range inputs {
 		var diffs []time.Duration
 		for _, a := range s.pairs {
 			if a.carrier != in.src {
 				continue
 			}
-			for _, at := range logins[[2]int{s.nodes[a.node].host, a.pid}] {
+			for _, at := range nearest(logins[[2]int{s.nodes[a.node].host, a.pid}], a.at) {
 				diffs = append(diffs, a.at.Sub(at))
 			}
 		}
@@ -41,6 +49,16 @@ func (s *scan) offsets(inputs []*input, logins pidLogins) {
 		}
 		in.offset = densest(diffs, least)
 	}
+}
+
+// nearest gives the offsetLives of sorted times that lie around one.
+func nearest(ats []time.Time, at time.Time) []time.Time {
+	if len(ats) <= offsetLives {
+		return ats
+	}
+	i, _ := slices.BinarySearchFunc(ats, at, time.Time.Compare)
+	from := min(max(0, i-offsetLives/2), len(ats)-offsetLives)
+	return ats[from : from+offsetLives]
 }
 
 // densest gives the median of the window that holds most of the differences,
