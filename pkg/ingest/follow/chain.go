@@ -22,6 +22,7 @@ type member struct {
 	packed bool // compressed
 	age    age
 	head   []byte // its first bytes, decompressed
+	err    error  // why they could not be read
 }
 
 // age orders the files of a chain, the oldest first. Numbered files are the
@@ -166,7 +167,12 @@ func withoutTwins(ms []*member) []*member {
 // and checks that it is still the one that was listed.
 func (m *member) open() (*os.File, error) {
 	if m.packed {
-		return unpack(m.path)
+		f, err := unpack(m.path)
+		if info, stat := os.Stat(m.path); err == nil && (stat != nil || !os.SameFile(info, m.info)) {
+			f.Close()
+			return nil, errMoved
+		}
+		return f, err
 	}
 	f, err := os.Open(m.path)
 	if err != nil {
@@ -226,15 +232,19 @@ func (m *member) first() []byte {
 		return m.head
 	}
 	if m.packed {
-		m.head = packedHead(m.path)
+		if m.head, m.err = packedHead(m.path); m.err == nil {
+			if info, err := os.Stat(m.path); err != nil || !os.SameFile(info, m.info) {
+				m.head, m.err = nil, errMoved
+			}
+		}
 		return m.head
 	}
 	f, err := m.open()
-	if err != nil {
+	if m.err = err; err != nil {
 		return nil
 	}
 	defer f.Close()
-	m.head, _ = readHead(f, headSize)
+	m.head, m.err = readHead(f, headSize)
 	return m.head
 }
 
@@ -244,22 +254,26 @@ func (m *member) empty() bool {
 }
 
 // packedHead gives the first bytes of what a compressed file holds.
-func packedHead(path string) []byte {
+func packedHead(path string) ([]byte, error) {
 	in, err := ingest.Discover([]string{path}, ingest.Options{})
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer in.Close()
 	if len(in.Sources) == 0 {
-		return nil
+		return nil, nil
 	}
 	r, err := in.Sources[0].OpenRaw()
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer r.Close()
-	head, _ := io.ReadAll(io.LimitReader(r, headSize))
-	return head
+	head, err := io.ReadAll(io.LimitReader(r, headSize))
+	var damage *ingest.Damage
+	if errors.As(err, &damage) {
+		err = nil
+	}
+	return head, err
 }
 
 // ident gives the file's identity by all of its head that there is.
@@ -288,7 +302,9 @@ func (h heads) fill(chain []*member) {
 			m.head = head
 			continue
 		}
-		h[key] = m.first()
+		if head := m.first(); m.err == nil {
+			h[key] = head
+		}
 	}
 	for key := range h {
 		if !there[key] {

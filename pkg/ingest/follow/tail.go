@@ -11,17 +11,6 @@ import (
 	"auditreplay/pkg/ingest"
 )
 
-// Position is a place in a followed log, as the state holds it: the oldest
-// byte still needed is the one at Offset of File.
-type Position struct {
-	Path   string  `json:"path"`
-	Real   string  `json:"real,omitempty"` // what Path led to, where that is a link
-	File   *Ident  `json:"file,omitempty"` // nil: nothing was there yet
-	Offset int64   `json:"offset"`
-	Line   int64   `json:"line"`  // lines before Offset
-	Known  []Ident `json:"known"` // older files of the chain: not to be read again
-}
-
 // TailOptions say where a Tail starts. The zero value starts at the first
 // line of the file that the path names now.
 type TailOptions struct {
@@ -77,11 +66,29 @@ func NewTail(path string, opt TailOptions) (*Tail, error) {
 	return t, nil
 }
 
-// chain lists the files of the log.
+// chainTries is how often a rotation may come between a listing and a look
+// into the files that were listed.
+const chainTries = 50
+
+// chain lists the files of the log, each with its first bytes. errMoved says
+// that they are being rotated all the time.
 func (t *Tail) chain() ([]*member, error) {
-	ms, err := listChain(t.path)
-	t.heads.fill(ms)
-	return ms, err
+	for range chainTries {
+		ms, err := listChain(t.path)
+		if err != nil {
+			return nil, err
+		}
+		t.heads.fill(ms)
+		whole := true
+		for _, m := range ms {
+			m.first()
+			whole = whole && (m.err == nil || !errors.Is(m.err, errMoved) && !errors.Is(m.err, fs.ErrNotExist))
+		}
+		if whole {
+			return ms, nil
+		}
+	}
+	return nil, errMoved
 }
 
 // Wake has an element when there may be something new to read.
@@ -132,60 +139,6 @@ func (t *Tail) remember(id Ident) {
 	}
 }
 
-// resume finds the file that the position is in.
-func (t *Tail) resume(p *Position) error {
-	if p.Path != t.path {
-		return &Misfit{Other, fmt.Sprintf("the state is of %s, not of %s", p.Path, t.path)}
-	}
-	t.known = slices.Clone(p.Known)
-	if p.File == nil || p.Offset == 0 {
-		return nil // the first file that is not known is the one
-	}
-	chain, err := t.chain()
-	if err != nil {
-		return err
-	}
-	if info, err := os.Stat(p.Real); err == nil && p.Real != "" {
-		chain = append([]*member{{path: p.Real, info: info}}, chain...)
-	}
-	slices.SortStableFunc(chain, func(a, b *member) int { // the very file before a copy of it
-		x, y := p.File.sameInode(a.info), p.File.sameInode(b.info)
-		switch {
-		case x == y:
-			return 0
-		case x:
-			return -1
-		}
-		return 1
-	})
-	for _, m := range chain {
-		if !p.File.is(m.info, m.first()) {
-			continue
-		}
-		f, err := m.open()
-		if err != nil {
-			return err
-		}
-		info, err := f.Stat()
-		if err == nil && info.Size() < p.Offset {
-			err = &Misfit{Cut, fmt.Sprintf("%s: has %d bytes, the state has read %d of it", m.path, info.Size(), p.Offset)}
-		}
-		if err != nil {
-			f.Close()
-			return err
-		}
-		o := newFile(f, t.source(m.path), !m.age.current)
-		o.offset, o.number = p.Offset, p.Line
-		if o.head, err = readHead(f, int(min(headSize, p.Offset))); err != nil {
-			f.Close()
-			return err
-		}
-		t.use(o)
-		return nil
-	}
-	return &Misfit{Old, fmt.Sprintf("%s: the file that the state ends in is gone, and what was written to it since", t.path)}
-}
-
 // Read gives lines that are new. eof says that there were no more when it was
 // called; the lines are valid until the next call.
 func (t *Tail) Read() (lines []Line, eof bool, err error) {
@@ -227,11 +180,8 @@ func (t *Tail) next() (bool, error) {
 		return false, nil
 	}
 	chain, err := t.chain()
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
 	if err != nil {
-		return false, err
+		return false, ignore(err, fs.ErrNotExist, errMoved)
 	}
 	m := t.after(chain)
 	if m == nil {
@@ -311,7 +261,7 @@ func (t *Tail) truncated() error {
 	old := t.cur
 	chain, err := t.chain()
 	if err != nil {
-		return err
+		return ignore(err, errMoved) // the next look finds the same
 	}
 	id := Ident{Len: len(old.head), Head: hashOf(old.head)}
 	for _, m := range chain {
@@ -320,7 +270,7 @@ func (t *Tail) truncated() error {
 		}
 		f, err := m.open()
 		if err != nil {
-			continue
+			return ignore(err, errMoved, fs.ErrNotExist)
 		}
 		if info, err := f.Stat(); err != nil || info.Size() < old.offset {
 			f.Close()
