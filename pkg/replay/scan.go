@@ -117,8 +117,43 @@ func (s *scan) source(in *input) error {
 		return err
 	}
 	defer rs.Close()
+	in.src.Counts = ingest.Counts{}
+	in.stretches = in.stretches[:0]
+	s.reserve(in.src.Size)
+	failed := s.listen(in, rs)
+	c := auditd.Chunk{Heads: s.observer == nil} // an observer gets whole records
+	read := 0
+	for *failed == nil {
+		err := rs.next(&c)
+		if len(c.Records) > 0 {
+			in.stretches = append(in.stretches, stretch{min: c.Min, max: c.Max, units: rs.units - read})
+			read = rs.units
+		}
+		var damage *ingest.Damage
+		switch {
+		case err == nil:
+			continue
+		case errors.As(err, &damage):
+			in.damage = append(in.damage, damage.Error())
+		case !errors.Is(err, io.EOF):
+			return fmt.Errorf("%s: %w", in.src.Path, err)
+		}
+		break
+	}
+	if in.cut != nil {
+		in.damage = append(in.damage, in.cut.Error())
+	}
+	in.src.Counts.Bytes = in.src.Size
+	if rs.count != nil {
+		in.src.Counts.Bytes = rs.count.N.Load()
+	}
+	return *failed
+}
+
+// listen takes what rs reads of an input, and counts it. The error that it
+// points to is that of the first entry which ends the run.
+func (s *scan) listen(in *input, rs *records) *error {
 	counts := &in.src.Counts
-	*counts = ingest.Counts{}
 	var failed error
 	rs.other = func(e *ingest.Entry) {
 		counts.Read++
@@ -148,36 +183,7 @@ func (s *scan) source(in *input) error {
 			s.span(id, &e.Message)
 		}
 	}
-	in.stretches = in.stretches[:0]
-	s.reserve(in.src.Size)
-	c := auditd.Chunk{Heads: true}
-	read := 0
-	for failed == nil {
-		err := rs.next(&c)
-		if len(c.Records) > 0 {
-			in.stretches = append(in.stretches, stretch{min: c.Min, max: c.Max, units: rs.units - read})
-			read = rs.units
-		}
-		var damage *ingest.Damage
-		switch {
-		case err == nil:
-			continue
-		case errors.As(err, &damage):
-			in.damage = append(in.damage, damage.Error())
-		case !errors.Is(err, io.EOF):
-			return fmt.Errorf("%s: %w", in.src.Path, err)
-		}
-		break
-	}
-	if in.cut != nil {
-		in.damage = append(in.damage, in.cut.Error())
-	}
-	if rs.count != nil {
-		counts.Bytes = rs.count.N.Load()
-	} else {
-		counts.Bytes = in.src.Size
-	}
-	return failed
+	return &failed
 }
 
 // reserve makes room for what a source of that many bytes usually holds: to
