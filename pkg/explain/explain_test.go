@@ -13,6 +13,7 @@ import (
 
 	"auditreplay/pkg/explain"
 	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/auditd"
 	"auditreplay/pkg/ingest/journal"
 	"auditreplay/pkg/ingest/syslog"
 	"auditreplay/pkg/replay"
@@ -33,6 +34,36 @@ func sources(t testing.TB, paths ...string) *ingest.Inputs {
 	return in
 }
 
+// together is several explainers that watch one replay.
+type together []*explain.Explainer
+
+func (all together) Record(node int, rec *auditd.Record) {
+	for _, x := range all {
+		x.Record(node, rec)
+	}
+}
+
+func (all together) Entry(node int, e *ingest.Entry, untrusted string) {
+	for _, x := range all {
+		x.Entry(node, e, untrusted)
+	}
+}
+
+func (all together) Concluded(c *replay.Conclusions) {
+	for _, x := range all {
+		x.Concluded(c)
+	}
+}
+
+func (all together) Encode(v any) error {
+	for _, x := range all {
+		if err := x.Encode(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func explained(t testing.TB, id string, opt explain.Options, paths ...string) (*explain.Explanation, error) {
 	t.Helper()
 	target, err := explain.ParseTarget(id)
@@ -48,9 +79,10 @@ func explained(t testing.TB, id string, opt explain.Options, paths ...string) (*
 
 // picker picks events to be explained: every n-th of each attribution.
 type picker struct {
-	seen map[string]int
-	ids  map[string]string // event id -> what its explanation must say
-	boot map[string]string
+	seen  map[string]int
+	ids   map[string]string // event id -> the address that its explanation must name
+	boot  map[string]string
+	order []string
 }
 
 func (p *picker) Encode(v any) error {
@@ -64,6 +96,7 @@ func (p *picker) Encode(v any) error {
 	if p.seen[kind]++; p.seen[kind]%every != 1 {
 		return nil
 	}
+	p.order = append(p.order, x.Event.ID)
 	p.ids[x.Event.ID], p.boot[x.Event.ID] = "", x.Session.Boot
 	if kind == schema.BySSHD {
 		p.ids[x.Event.ID] = e.Source.Value
@@ -87,13 +120,20 @@ func TestEveryPlaceHoldsItsLine(t *testing.T) {
 					t.Fatal(err)
 				}
 				files := linesOf(t, paths)
-				for id, address := range p.ids {
-					e, err := explained(t, id, explain.Options{Boot: p.boot[id]}, paths...)
+				var all together
+				for _, id := range p.order {
+					all = append(all, explain.New(explain.Target{Sort: explain.Event, ID: id}, explain.Options{Boot: p.boot[id]}))
+				}
+				if _, err := replay.Run(sources(t, paths...).Sources, all, replay.Options{Scope: replay.ScopeAll, Observer: all}); err != nil {
+					t.Fatal(err)
+				}
+				for i, id := range p.order {
+					e, err := all[i].Explain()
 					if err != nil {
 						t.Fatal(id, err)
 					}
 					holds(t, files, e)
-					if address != "" {
+					if address := p.ids[id]; address != "" {
 						leads(t, e, address)
 					}
 				}

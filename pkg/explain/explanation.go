@@ -104,15 +104,7 @@ func (x *Explainer) explainEvent() (*Explanation, error) {
 	f, ok := x.sessionOf(ev)
 	switch {
 	case ev.session.ID == "":
-		e.Conclusion = "The event is of no session, so it is nobody's: the kernel, or a process that no login started, caused it."
-		if ev.session.Login != "" {
-			e.Conclusion = "The event's records name no session. It is given to the login " + ev.session.Login + " because its process descends from that login's sshd, for which no audit session was opened."
-			if l := x.loginNamed(ev.session.Login); l != nil {
-				e.Steps = append(e.Steps, loginSteps(l)...)
-			}
-		} else if ev.session.Reason != "" {
-			e.Conclusion = "The event is given to nobody: " + ev.session.Reason + "."
-		}
+		x.explainSessionless(e, ev)
 	case !ok:
 		e.Conclusion = fmt.Sprintf("The event is of session %s, of which nothing else is known: %s.", ev.session.ID, orNone(ev.session.Reason))
 	default:
@@ -144,6 +136,21 @@ func (x *Explainer) explainEvent() (*Explanation, error) {
 		e.Overturn = []string{"A login or session record of that time that is not in the evidence."}
 	}
 	return e, nil
+}
+
+// explainSessionless says whose an event is whose records name no session.
+func (x *Explainer) explainSessionless(e *Explanation, ev *event) {
+	switch {
+	case ev.session.Login != "":
+		e.Conclusion = "The event's records name no session. It is given to the login " + ev.session.Login + " because its process descends from that login's sshd, for which no audit session was opened."
+		if l := x.loginNamed(ev.session.Login); l != nil {
+			e.Steps = append(e.Steps, loginSteps(l)...)
+		}
+	case ev.session.Reason != "":
+		e.Conclusion = "The event is given to nobody: " + ev.session.Reason + "."
+	default:
+		e.Conclusion = "The event is of no session, so it is nobody's: the kernel, or a process that no login started, caused it."
+	}
 }
 
 // sameAs reports whether parts of one event came at several times.
