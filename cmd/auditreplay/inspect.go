@@ -30,6 +30,9 @@ func (o *options) inspect(cmd *cobra.Command, in *replay.Evidence, what inspecti
 	if err != nil {
 		return nil, err
 	}
+	if err := o.checkOutputs(cmd, in.Inputs); err != nil {
+		return nil, err
+	}
 	out, err := replay.CreateOutput(o.output, cmd.OutOrStdout(), replay.OutputOptions{Force: o.force, Golden: o.golden, Update: o.update})
 	if err != nil {
 		return nil, err
@@ -60,6 +63,9 @@ func (o *options) inspect(cmd *cobra.Command, in *replay.Evidence, what inspecti
 	}
 	if err == nil {
 		err = rejects.Close()
+	}
+	if err == nil && (o.output == "" || o.output == "-") && o.golden == "" {
+		err = checkOpen(cmd.OutOrStdout())
 	}
 	if err == nil {
 		var diff string

@@ -43,6 +43,7 @@ It exits with 4 where it found something, and with 3 where the input was damaged
 		},
 	}
 	o.register(cmd)
+	without(cmd, selecting[:]...)
 	cmd.Flags().StringVar(&format, "format", "text", "`form` of the findings: text or json (one object a line)")
 	cmd.Flags().StringVar(&made, "manifest", "", "check the inputs and the output that this `file` names, as file --manifest wrote it, against their SHA-256")
 	return cmd

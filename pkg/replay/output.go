@@ -21,6 +21,7 @@ type OutputOptions struct {
 type Output struct {
 	w    io.Writer
 	file *os.File // written beside path, or for the comparison with golden
+	dev  *os.File // a device or pipe, which is written as it comes
 	path string
 	opt  OutputOptions
 }
@@ -39,6 +40,13 @@ func CreateOutput(path string, stdout io.Writer, opt OutputOptions) (*Output, er
 		}
 	case path == "" || path == "-":
 		return o, nil
+	case special(path):
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, err
+		}
+		o.dev, o.w = f, f
+		return o, nil
 	default:
 		if info, err := os.Lstat(path); err == nil && !opt.Force {
 			return nil, fmt.Errorf("%s: exists (--force overwrites it)", path)
@@ -49,6 +57,10 @@ func CreateOutput(path string, stdout io.Writer, opt OutputOptions) (*Output, er
 	}
 	f, err := os.CreateTemp(dir, ".auditreplay-*")
 	if err != nil {
+		var why *os.PathError // the temporary name is nobody's business
+		if errors.As(err, &why) {
+			err = fmt.Errorf("%s: %w", o.path, why.Err)
+		}
 		return nil, err
 	}
 	o.file, o.w = f, f
@@ -57,9 +69,20 @@ func CreateOutput(path string, stdout io.Writer, opt OutputOptions) (*Output, er
 
 func (o *Output) Write(p []byte) (int, error) { return o.w.Write(p) }
 
+// special reports whether path is there and no regular file or directory: a
+// device, a pipe, a terminal. It cannot be replaced, only written to.
+func special(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
+}
+
 // Commit puts a file in its place, or compares it with the golden file and
 // gives the first differences, as a text, where there are any.
 func (o *Output) Commit() (diff string, err error) {
+	if o.dev != nil {
+		err, o.dev = o.dev.Close(), nil
+		return "", err
+	}
 	if o.file == nil {
 		return "", nil
 	}
@@ -87,6 +110,10 @@ func (o *Output) Commit() (diff string, err error) {
 
 // Abort removes what was written, unless it was committed.
 func (o *Output) Abort() {
+	if o.dev != nil {
+		o.dev.Close()
+		o.dev = nil
+	}
 	if o.file != nil {
 		o.file.Close()
 		os.Remove(o.file.Name())

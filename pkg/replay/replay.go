@@ -73,6 +73,12 @@ func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Sum
 	r.w = auditevent.NewAuditEventWriter(&counted{w, &r.sum})
 	r.scan.rejects = func(pos ingest.Pos, what string, raw []byte) error {
 		r.sum.Rejected++
+		if len(r.sum.FirstRejects) < maxShown {
+			r.sum.FirstRejects = append(r.sum.FirstRejects, pos.String()+": "+what)
+		}
+		if opt.Log != nil {
+			opt.Log.Warnf("%s: %s", pos, what)
+		}
 		if opt.Reject != nil {
 			return opt.Reject(pos, what, raw)
 		}

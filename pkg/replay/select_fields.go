@@ -57,6 +57,9 @@ func userTexts(e *auditevent.AuditEvent, x *schema.Extra) []string {
 		for _, u := range []*schema.User{x.User.AUID, x.User.UID, x.User.EUID} {
 			if u != nil {
 				texts = append(texts, u.ID, u.Name)
+				if u.ID == "0" && u.Name == "" {
+					texts = append(texts, "root") // as the views show it
+				}
 			}
 		}
 	}

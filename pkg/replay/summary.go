@@ -8,20 +8,25 @@ import (
 	"strings"
 
 	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/safe"
 	"auditreplay/pkg/schema"
 
 	"github.com/metal-toolbox/auditevent"
 )
 
+// maxShown is how many rejects the summary shows.
+const maxShown = 3
+
 // Summary is the account of a run.
 type Summary struct {
-	Sources  []SourceSummary `json:"sources"`
-	Hosts    []HostSummary   `json:"hosts"`
-	Events   int64           `json:"events"`   // audit events, of any scope
-	Rejected int64           `json:"rejected"` // units of input that could not be read
-	Late     int64           `json:"late,omitempty"`
-	Bare     int64           `json:"-"`                // events of no session that were not even built
-	Damage   []string        `json:"damage,omitempty"` // archives and compressed files that broke off
+	Sources      []SourceSummary `json:"sources"`
+	Hosts        []HostSummary   `json:"hosts"`
+	Events       int64           `json:"events"`                  // audit events, of any scope
+	Rejected     int64           `json:"rejected"`                // units of input that could not be read
+	FirstRejects []string        `json:"first_rejects,omitempty"` // where and why, of the first of them
+	Late         int64           `json:"late,omitempty"`
+	Bare         int64           `json:"-"`                // events of no session that were not even built
+	Damage       []string        `json:"damage,omitempty"` // archives and compressed files that broke off
 
 	Produced map[string]int64 `json:"produced"` // events by type, before scope and filters
 	Actions  map[string]int64 `json:"actions"`  // UserActions by attribution
@@ -182,6 +187,20 @@ func (s *Summary) WriteText(w io.Writer) {
 		if n := s.Sources[i].Counts.NULs; n > 0 {
 			fmt.Fprintf(w, "damage    %s: %d NUL bytes (the host was reset)\n", s.Sources[i].Name, n)
 		}
+	}
+	for _, what := range s.FirstRejects {
+		fmt.Fprintf(w, "rejected  %s\n", safe.Terminal(what))
+	}
+	if more := s.Rejected - int64(len(s.FirstRejects)); more > 0 && len(s.FirstRejects) > 0 {
+		fmt.Fprintf(w, "rejected  %d more (--rejects FILE keeps them all)\n", more)
+	}
+	for i := range s.Sources {
+		if s.Sources[i].Counts.Bytes == 0 && s.Sources[i].Counts.Read == 0 {
+			fmt.Fprintf(w, "empty     %s\n", safe.Terminal(s.Sources[i].Name))
+		}
+	}
+	if len(s.Skipped) > 0 {
+		fmt.Fprintf(w, "skipped   %s\n", safe.Terminal(byCount(s.Skipped)))
 	}
 	for _, d := range s.Damage {
 		fmt.Fprintf(w, "damage    %s\n", d)
