@@ -107,6 +107,25 @@ func DetectAudit(head []byte) (Kind, string) {
 	return UnknownKind, ""
 }
 
+// broken says what is wrong with a file that holds nothing readable but shows
+// that it did: nothing but NUL bytes, or a compression's first bytes before
+// what is none. Beside evidence that is damage, not another kind of file.
+func broken(head, text []byte, kind Kind) string {
+	switch {
+	case kind != UnknownKind && kind != EmptyKind || len(head) == 0:
+		return ""
+	case len(trimHead(text)) == 0:
+		return "nothing but NUL bytes"
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return "damaged gzip data"
+	case bytes.HasPrefix(head, []byte("BZh")) && len(head) > 3 && '1' <= head[3] && head[3] <= '9':
+		return "damaged bzip2 data"
+	case bytes.HasPrefix(head, []byte("\xfd7zXZ")):
+		return "damaged xz data"
+	}
+	return ""
+}
+
 // notEvidence says why something found in a directory or archive is skipped.
 func notEvidence(name string, head []byte, kind Kind, hint string) string {
 	switch kind {
