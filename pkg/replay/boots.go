@@ -40,7 +40,7 @@ type loginAt struct {
 }
 
 // auditedHosts sorts what the scan kept by host and time.
-func (s *scan) auditedHosts(hosts int) ([]audited, error) {
+func (s *scan) auditedHosts(hosts int) []audited {
 	out := make([]audited, hosts)
 	for _, st := range s.stamps {
 		h := s.nodes[st.node].host
@@ -52,19 +52,20 @@ func (s *scan) auditedHosts(hosts int) ([]audited, error) {
 		})
 		out[i].stamps = slices.CompactFunc(out[i].stamps, func(a, b stamp) bool { return a.millis == b.millis && a.serial == b.serial })
 	}
-	err := s.facts.each(func(f *fact) {
-		a := &out[s.nodes[f.node].host]
-		switch f.Type {
+	for i := range s.marks {
+		m := &s.marks[i]
+		a := &out[s.nodes[m.node].host]
+		switch m.typ {
 		case auparse.AUDIT_LOGIN:
-			if f.OK && f.HasSes {
-				a.logins = append(a.logins, loginAt{f.Millis, f.Ses, f.PID})
+			if m.ok {
+				a.logins = append(a.logins, loginAt{m.millis, m.ses, m.pid})
 			}
 		case auparse.AUDIT_SYSTEM_BOOT:
-			a.boots = append(a.boots, f.Millis)
+			a.boots = append(a.boots, m.millis)
 		case auparse.AUDIT_KERNEL:
-			a.kernel = append(a.kernel, f.Millis)
+			a.kernel = append(a.kernel, m.millis)
 		}
-	})
+	}
 	for i := range out {
 		slices.SortFunc(out[i].logins, func(a, b loginAt) int {
 			return cmp.Or(cmp.Compare(a.millis, b.millis), cmp.Compare(a.ses, b.ses), cmp.Compare(a.pid, b.pid))
@@ -73,7 +74,7 @@ func (s *scan) auditedHosts(hosts int) ([]audited, error) {
 		slices.Sort(out[i].boots)
 		slices.Sort(out[i].kernel)
 	}
-	return out, err
+	return out
 }
 
 // cuts gives the times at which the audit log shows a new boot to begin: the

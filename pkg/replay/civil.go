@@ -146,15 +146,19 @@ func (c *civil) record(m *ingest.Message, rec *auditd.Record) {
 // pidLogins are the times of LOGIN records by host and pid.
 type pidLogins map[[2]int][]time.Time
 
-func (s *scan) pidLogins() (pidLogins, error) {
+func (s *scan) pidLogins() pidLogins {
 	logins := make(pidLogins)
-	err := s.facts.each(func(f *fact) {
-		if f.Type == auparse.AUDIT_LOGIN && f.OK {
-			key := [2]int{s.nodes[f.node].host, f.PID}
-			logins[key] = append(logins[key], time.UnixMilli(f.Millis).UTC())
+	for i := range s.marks {
+		m := &s.marks[i]
+		if m.typ == auparse.AUDIT_LOGIN && m.ok {
+			key := [2]int{s.nodes[m.node].host, m.pid}
+			logins[key] = append(logins[key], time.UnixMilli(m.millis).UTC())
 		}
-	})
-	return logins, err
+	}
+	for _, at := range logins {
+		slices.SortFunc(at, time.Time.Compare)
+	}
+	return logins
 }
 
 // resolveTimes finds the years and zones of all inputs whose times lack them,

@@ -131,7 +131,7 @@ func (r *run) daemonEnds() {
 
 // factEnds notes what the audit log's facts say of ends; of processes only
 // where sshd's log does not say how the login that they had ended.
-func (r *run) factEnds() error {
+func (r *run) factEnds() func(*fact) {
 	r.daemonEnds()
 	open := make(map[bootKey]map[int]bool)
 	for i := range r.logins {
@@ -143,7 +143,7 @@ func (r *run) factEnds() error {
 			open[key][l.PID] = true
 		}
 	}
-	return r.scan.facts.each(func(f *fact) {
+	return func(f *fact) {
 		at := time.UnixMilli(f.Millis).UTC()
 		host := r.scan.nodes[f.node].host
 		key := bootKey{host, r.hosts[host].bootAt(f.Millis)}
@@ -170,7 +170,7 @@ func (r *run) factEnds() error {
 		if open[key][f.PID] {
 			e.add(f.PID, s)
 		}
-	})
+	}
 }
 
 // goingDown is when a host went down in an orderly way.

@@ -135,18 +135,12 @@ func (r *run) conclude() error {
 		return err
 	}
 	r.hosts = hosts
-	logins, err := r.scan.pidLogins()
-	if err != nil {
-		return err
-	}
+	logins := r.scan.pidLogins()
 	if err := r.resolveTimes(logins); err != nil {
 		return err
 	}
 	r.scan.offsets(r.inputs, logins)
-	audited, err := r.scan.auditedHosts(len(hosts))
-	if err != nil {
-		return err
-	}
+	audited := r.scan.auditedHosts(len(hosts))
 	for i := range r.hosts {
 		h := &r.hosts[i]
 		if h.machine == "" || r.opt.MachineID != "" {
@@ -164,10 +158,9 @@ func (r *run) conclude() error {
 
 // join tells the trackers all that is known and lets them decide.
 func (r *run) join() error {
-	if err := r.factEnds(); err != nil {
-		return err
-	}
+	ends := r.factEnds()
 	err := r.scan.facts.each(func(f *fact) {
+		ends(f)
 		host := r.scan.nodes[f.node].host
 		r.tracker(bootKey{host, r.hosts[host].bootAt(f.Millis)}).Learn(&f.Fact)
 	})

@@ -21,6 +21,7 @@ type scan struct {
 	nodeAt map[nodeKey]int32
 
 	facts  facts
+	marks  []mark // of the facts that boots and clocks are told by
 	auditd []fact // its own DAEMON_START and DAEMON_END
 	stamps []stamp
 	spans  map[spanKey]*span // what the journals say of boots
@@ -56,6 +57,16 @@ type nodeKey struct {
 type fact struct {
 	auditd.Fact
 	node int32
+}
+
+// mark is what boots and clocks need of a fact.
+type mark struct {
+	millis int64
+	typ    auparse.AuditMessageType
+	node   int32
+	pid    int
+	ses    uint32
+	ok     bool // a session was given
 }
 
 // stamp is the time and kernel serial of one record: what boots are told by.
@@ -259,6 +270,10 @@ func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 	f.node = id
 	if f.HasSes && f.Ses != auditd.UnsetID || f.Type >= auparse.AUDIT_SYSTEM_BOOT || f.Type == auparse.AUDIT_LOGIN {
 		s.facts.add(&f)
+		switch f.Type {
+		case auparse.AUDIT_LOGIN, auparse.AUDIT_SYSTEM_BOOT, auparse.AUDIT_KERNEL:
+			s.marks = append(s.marks, mark{f.Millis, f.Type, id, f.PID, f.Ses, f.OK && f.HasSes})
+		}
 	}
 }
 
