@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -48,6 +49,10 @@ func notWithSaved(cmd *cobra.Command) error {
 // readSaved gives the events of saved outputs to next, file by file.
 func (o *options) readSaved(sources []*ingest.Source, next auditevent.EventEncoder, opt replay.Options) (*replay.Summary, error) {
 	sum := new(replay.Summary)
+	sources, err := withoutCopies(sources, sum)
+	if err != nil {
+		return sum, err
+	}
 	if opt.Known != nil && o.selection.Since+o.selection.Until != "" {
 		var span logSpan
 		quiet := opt
@@ -69,6 +74,40 @@ func (o *options) readSaved(sources []*ingest.Source, next auditevent.EventEncod
 		sum.Sources = append(sum.Sources, replay.SourceSummary{Name: src.Name, Path: src.Path, Kind: "saved output", Counts: src.Counts})
 	}
 	return sum, nil
+}
+
+// copied is the kind under which such a file is counted as skipped.
+const copied = "copy of another saved output"
+
+// withoutCopies leaves out saved outputs that hold the bytes of another one:
+// their events would count twice.
+func withoutCopies(sources []*ingest.Source, sum *replay.Summary) ([]*ingest.Source, error) {
+	seen := make(map[[sha256.Size]byte]bool)
+	var kept []*ingest.Source
+	for _, src := range sources {
+		r, err := src.OpenRaw()
+		if err != nil {
+			return nil, err
+		}
+		h := sha256.New()
+		_, err = io.Copy(h, r)
+		r.Close()
+		var damage *ingest.Damage
+		if err != nil && !errors.As(err, &damage) {
+			return nil, err
+		}
+		key := [sha256.Size]byte(h.Sum(nil))
+		if seen[key] {
+			if sum.Skipped == nil {
+				sum.Skipped = make(map[string]int64)
+			}
+			sum.Skipped[copied]++
+			continue
+		}
+		seen[key] = true
+		kept = append(kept, src)
+	}
+	return kept, nil
 }
 
 // logSpan finds what time the events cover.
@@ -161,6 +200,9 @@ func savedText(w io.Writer, sum *replay.Summary) {
 	fmt.Fprintf(w, "read      %d saved events: %d logins accepted, %d refused; %d rejected lines\n",
 		sum.Read()-sum.Rejected, sum.Accepted, sum.Refused, sum.Rejected)
 	fmt.Fprintf(w, "written   %d, left out by scope and filters %d\n", sum.Written, sum.LeftOut)
+	if n := sum.Skipped[copied]; n > 0 {
+		fmt.Fprintf(w, "skipped   %d: %s\n", n, copied)
+	}
 	fmt.Fprintln(w, "not known from a saved output: what its own scope and filters left out, which")
 	fmt.Fprintln(w, "          audit rules were active, gaps and damage of the evidence, its hashes")
 }
