@@ -114,6 +114,9 @@ func TestEveryPlaceHoldsItsLine(t *testing.T) {
 		for _, log := range []string{"sshd.export.gz", "auth.log.gz", "sshd.json.gz"} {
 			t.Run(host+" "+log, func(t *testing.T) {
 				t.Parallel()
+				if testing.Short() && (host != "trixie-A" || log != "sshd.export.gz") {
+					t.Skip("one host and log will do with -short")
+				}
 				paths := []string{filepath.Join(dir, "var", "log", "audit"), filepath.Join(dir, log)}
 				p := &picker{seen: make(map[string]int), ids: make(map[string]string), boot: make(map[string]string)}
 				if _, err := replay.Run(sources(t, paths...).Sources, p, replay.Options{}); err != nil {

@@ -165,6 +165,9 @@ func TestWrongZone(t *testing.T) {
 // TestAuditRecordsOfTheJournal: what the kernel sent while auditd was down
 // stands in the journal alone; all else stands in both and is told once.
 func TestAuditRecordsOfTheJournal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector; runs without -short")
+	}
 	t.Parallel()
 	h := host(t, "bookworm-0")
 	in := open(t, replay.EvidenceOptions{Paths: []string{"../../testdata/host/bookworm-0/host.export.xz", "../../testdata/host/bookworm-0/var/log/audit"}})

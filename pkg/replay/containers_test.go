@@ -145,6 +145,9 @@ func archives(t testing.TB, h *recorded) (dir string, paths []string) {
 // TestContainers: a tree, and the same packed, with rotated files compressed
 // inside, give the same events.
 func TestContainers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector; runs without -short")
+	}
 	t.Parallel()
 	h := host(t, "trixie-A")
 	dir, packed := archives(t, h)

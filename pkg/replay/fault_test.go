@@ -63,7 +63,11 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
-	for i := range *faultN {
+	n := *faultN
+	if testing.Short() {
+		n = min(n, 6)
+	}
+	for i := range n {
 		seeds <- *faultSeed + uint64(i)
 	}
 	close(seeds)

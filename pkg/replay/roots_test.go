@@ -24,6 +24,9 @@ func replayed(t testing.TB, in *replay.Evidence, opt replay.Options) []event {
 // TestRoot: a host's tree alone, as a directory or in an archive, gives every
 // attribution, accounts by its passwd and people by its authorized_keys.
 func TestRoot(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector; runs without -short")
+	}
 	t.Parallel()
 	h := host(t, "bookworm-A")
 	dir, packed := archives(t, h)
@@ -58,6 +61,9 @@ func TestRoot(t *testing.T) {
 
 // TestRoots replays two hosts of one name at once: each keeps its own.
 func TestRoots(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector; runs without -short")
+	}
 	t.Parallel()
 	var dirs, want []string
 	for _, name := range []string{"bookworm-0", "bookworm-A"} {
