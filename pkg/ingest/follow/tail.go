@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 
 	"auditreplay/pkg/ingest"
 )
@@ -19,11 +20,16 @@ type TailOptions struct {
 	Warn   func(string)
 }
 
-// The numbers of the descriptors that are given to tail.
+// The numbers of the descriptors that are given to tail, which all Tails of the
+// process take in turn.
 const (
 	firstNumber = 128
 	numbers     = 512
 )
+
+var turns atomic.Int32
+
+func nextNumber() int { return firstNumber + int(uint32(turns.Add(1))%numbers) }
 
 // Tail follows one log across its rotations. It is not safe for concurrent
 // use; Wake is.
@@ -127,7 +133,7 @@ func (t *Tail) use(o *file) {
 	t.cur = o
 	t.moves++
 	if !o.final {
-		o.listen(firstNumber+t.moves%numbers, t.signal)
+		o.listen(nextNumber(), t.signal)
 	}
 }
 
