@@ -10,7 +10,8 @@ import (
 // is no log line.
 const MaxLine = 16 << 20
 
-const linesBuffer = 256 << 10
+// BufferSize is how many bytes Lines reads at once.
+const BufferSize = 256 << 10
 
 // Lines reads lines of any length in bounded memory. It differs from
 // bufio.Scanner in that a line too long is a line, not the end; that a run of
@@ -28,13 +29,22 @@ type Lines struct {
 	tooLong    int64
 	open       bool
 	err        error
+	fresh      func() []byte // see Keep
 }
 
 // NewLines reads the lines of r.
 func NewLines(r io.Reader) *Lines { return &Lines{r: r} }
 
 // Reset makes l read r from its first line, with the buffer it has.
-func (l *Lines) Reset(r io.Reader) { *l = Lines{r: r, buf: l.buf} }
+func (l *Lines) Reset(r io.Reader) { *l = Lines{r: r, buf: l.buf, fresh: l.fresh} }
+
+// Keep lets lines stay valid: a buffer that is full is left to the lines in it,
+// and reading goes on in another, of BufferSize bytes, which fresh gives.
+// Where one buffer ends and the next begins depends on the bytes alone.
+func (l *Lines) Keep(fresh func() []byte) { l.fresh = fresh }
+
+// Buffer gives the buffer that the last line is a part of.
+func (l *Lines) Buffer() []byte { return l.buf }
 
 // Next gives the next line without its newline (a CR before it is kept), its
 // number from 1, and how many NUL bytes stood before its first other byte.
@@ -117,7 +127,7 @@ func (l *Lines) slow() []byte {
 // long gives the first MaxLine bytes of a line and reads over the others.
 func (l *Lines) long() []byte {
 	buf := l.buf
-	if most := MaxLine + linesBuffer; len(buf) < most {
+	if most := MaxLine + BufferSize; len(buf) < most || l.fresh != nil {
 		buf = make([]byte, most)
 	}
 	length := int64(copy(buf, l.buf[l.start:l.end]))
@@ -148,15 +158,8 @@ func (l *Lines) fill(n int) bool {
 	if l.err != nil {
 		return false
 	}
-	switch {
-	case l.buf == nil:
-		l.buf = make([]byte, linesBuffer)
-	case l.end == len(l.buf) || n == 0:
-		to := l.buf
-		// The largest buffer holds MaxLine and room to read on in.
-		if most := MaxLine + linesBuffer; n > len(l.buf)/2 && len(l.buf) < most {
-			to = make([]byte, min(2*len(l.buf), most))
-		}
+	if l.end == len(l.buf) || n == 0 && l.fresh == nil {
+		to := l.room(n)
 		copy(to, l.buf[l.start:l.end])
 		l.buf = to
 		l.start, l.end = 0, n
@@ -164,6 +167,21 @@ func (l *Lines) fill(n int) bool {
 	m, _ := l.read(l.buf[l.end:])
 	l.end += m
 	return m > 0
+}
+
+// room gives the buffer to go on in with the n unread bytes.
+func (l *Lines) room(n int) []byte {
+	// The largest buffer holds MaxLine and room to read on in.
+	if most := MaxLine + BufferSize; n > len(l.buf)/2 && len(l.buf) < most {
+		return make([]byte, min(2*len(l.buf), most))
+	}
+	switch {
+	case l.fresh != nil && n <= BufferSize/2:
+		return l.fresh()
+	case l.fresh != nil || l.buf == nil:
+		return make([]byte, max(BufferSize, len(l.buf)))
+	}
+	return l.buf
 }
 
 // read reads at least one byte, or keeps the error.

@@ -55,6 +55,46 @@ func readLines(t testing.TB, r io.Reader) ([]gotLine, error) {
 	}
 }
 
+// readKept reads lines that stay valid, and looks at them when all are read.
+func readKept(t testing.TB, in []byte, chunk int) []gotLine {
+	t.Helper()
+	lines := ingest.NewLines(&chunks{bytes.NewReader(in), chunk})
+	lines.Keep(func() []byte { return make([]byte, ingest.BufferSize) })
+	var kept [][]byte
+	var got []gotLine
+	for {
+		line, number, nuls, err := lines.Next()
+		if err != nil {
+			break
+		}
+		kept = append(kept, line)
+		got = append(got, gotLine{"", number, nuls, lines.TooLong(), lines.Unterminated(), lines.Offset()})
+	}
+	for i := range got {
+		got[i].Line = string(kept[i])
+	}
+	return got
+}
+
+func TestLinesKept(t *testing.T) {
+	t.Parallel()
+	var in []byte
+	for i := range 40 {
+		in = append(in, strings.Repeat(string(rune('a'+i%26)), 7919*i)...)
+		in = append(in, "\n\x00\x00short\n"...)
+	}
+	in = append(in, strings.Repeat("y", ingest.MaxLine+5)+"\nafter\n"+strings.Repeat("z", 300<<10)...)
+	want, err := readLines(t, bytes.NewReader(in))
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+	for _, chunk := range []int{4096, 100 << 10, 1 << 30} {
+		if diff := cmp.Diff(want, readKept(t, in, chunk)); diff != "" {
+			t.Errorf("chunk %d (-want +got):\n%.2000s", chunk, diff)
+		}
+	}
+}
+
 func TestLines(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -180,6 +220,9 @@ func FuzzLines(f *testing.F) {
 		}
 		if !bytes.Equal(in, out) {
 			t.Fatalf("read %q, lines give %q", in, out)
+		}
+		if diff := cmp.Diff(got, readKept(t, in, max(1, chunk&0xffff))); diff != "" {
+			t.Fatalf("kept (-want +got):\n%s", diff)
 		}
 	})
 }

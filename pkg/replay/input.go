@@ -75,15 +75,51 @@ func (in *input) open() (reader, *ingest.CountingReader, io.Closer, error) {
 }
 
 // auditLog reads audit.log itself as a carrier: every line that is one becomes
-// an AuditEntry. Whether it is a record shows when it is cut.
+// an AuditEntry. Whether it is a record shows when it is cut. Its lines are not
+// copied: a chunk takes over the buffer that they were read into.
 type auditLog struct {
 	lines *ingest.Lines
 	entry ingest.Entry
 	src   *ingest.Source
+	spare [][]byte // buffers that no line is in any more
+	given []byte   // the buffer that a chunk took last
 }
 
 func newAuditLog(r io.Reader, src *ingest.Source) *auditLog {
-	return &auditLog{lines: ingest.NewLines(r), src: src}
+	a := &auditLog{lines: ingest.NewLines(r), src: src}
+	a.lines.Keep(func() []byte {
+		n := len(a.spare)
+		if n == 0 {
+			return make([]byte, ingest.BufferSize)
+		}
+		b := a.spare[n-1]
+		a.spare = a.spare[:n-1]
+		return b
+	})
+	return a
+}
+
+// take lets c, which must be empty, have the buffer that the last line is in.
+func (a *auditLog) take(c *auditd.Chunk) {
+	a.given = a.lines.Buffer()
+	a.reuse(c.Adopt(a.given))
+}
+
+// pass reads over an entry.
+func (a *auditLog) pass() error {
+	buf := a.lines.Buffer()
+	_, err := a.Next()
+	if now := a.lines.Buffer(); len(buf) > 0 && &now[0] != &buf[0] && (len(a.given) == 0 || &a.given[0] != &buf[0]) {
+		a.reuse(buf)
+	}
+	return err
+}
+
+// reuse takes a buffer back.
+func (a *auditLog) reuse(b []byte) {
+	if cap(b) == ingest.BufferSize {
+		a.spare = append(a.spare, b[:cap(b)])
+	}
 }
 
 func (a *auditLog) Next() (*ingest.Entry, error) {
@@ -133,12 +169,14 @@ func hasPrefix(b []byte, prefix string) bool {
 type records struct {
 	in    *input
 	r     reader
+	log   *auditLog // r, where it is that
 	count *ingest.CountingReader
 	close io.Closer
 	over  bool // entry is the current one and was not used yet
 	entry *ingest.Entry
 	err   error
-	units int // entries read so far
+	units int  // entries read so far
+	flush bool // the chunk is to end with its buffer though no record is in it
 
 	// other is called for every entry that is no audit record, and for audit
 	// entries that are none after all (Rejected then).
@@ -152,12 +190,17 @@ func newRecords(in *input) (*records, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &records{in: in, r: r, count: count, close: closer, other: func(*ingest.Entry) {}, audit: func(*ingest.Entry, *auditd.Record) {}}, nil
+	log, _ := r.(*auditLog)
+	return &records{in: in, r: r, log: log, count: count, close: closer, other: func(*ingest.Entry) {}, audit: func(*ingest.Entry, *auditd.Record) {}}, nil
 }
 
 // next fills c with the input's next chunk. io.EOF comes with an empty chunk.
 func (rs *records) next(c *auditd.Chunk) error {
 	c.Reset()
+	rs.flush = false
+	if rs.log != nil {
+		rs.log.reuse(c.Adopt(nil))
+	}
 	for {
 		if !rs.over {
 			if rs.err == nil {
@@ -180,18 +223,40 @@ func (rs *records) next(c *auditd.Chunk) error {
 			rs.other(e)
 			continue
 		}
-		if !c.Fits(len(e.Audit)) {
+		if !rs.fits(c, e) {
 			rs.over = true
 			rs.units--
 			return nil
 		}
-		if err := c.Add(e.Audit, e.Pos); err != nil {
+		if err := rs.add(c, e); err != nil {
 			e.Kind, e.What = ingest.Rejected, err.Error()
 			rs.other(e)
 			continue
 		}
 		rs.audit(e, &c.Records[len(c.Records)-1])
 	}
+}
+
+// fits reports whether a chunk takes an entry's record.
+func (rs *records) fits(c *auditd.Chunk, e *ingest.Entry) bool {
+	if rs.log == nil {
+		return c.Fits(len(e.Audit))
+	}
+	if c.Holds(rs.log.lines.Buffer()) {
+		return true
+	}
+	if len(c.Records) > 0 || rs.flush {
+		return false
+	}
+	rs.log.take(c)
+	return true
+}
+
+func (rs *records) add(c *auditd.Chunk, e *ingest.Entry) error {
+	if rs.log != nil {
+		return c.Cut(e.Audit, e.Pos)
+	}
+	return c.Add(e.Audit, e.Pos)
 }
 
 // skip reads over a stretch of that many entries.
@@ -201,7 +266,12 @@ func (rs *records) skip(units int) error {
 			rs.over = false
 			continue
 		}
-		if rs.entry, rs.err = rs.r.Next(); rs.err != nil {
+		if rs.log != nil {
+			rs.err = rs.log.pass()
+		} else {
+			_, rs.err = rs.r.Next()
+		}
+		if rs.err != nil {
 			return rs.err
 		}
 	}

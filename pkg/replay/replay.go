@@ -85,6 +85,7 @@ func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Sum
 		return nil
 	}
 	r.scan.observer = opt.Observer
+	r.scan.ahead = opt.Workers != 1
 	defer r.scan.facts.close()
 	r.addInputs(sources)
 	for _, step := range []func() error{r.readAll, r.conclude, r.readLogins, r.join, r.conclusions, r.emit} {

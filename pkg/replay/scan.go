@@ -28,6 +28,7 @@ type scan struct {
 	pairs  []accepted        // for the clock offset
 	forged []forgery         // Accepted lines that a journal shows to be another program's
 	frags  bool              // events may lack ses=: processes must be remembered
+	ahead  bool              // audit logs are read beside what is learnt from them
 
 	factReader *auditd.Facts
 	line       sshd.Line
@@ -132,13 +133,17 @@ func (s *scan) source(in *input) error {
 	in.stretches = in.stretches[:0]
 	s.reserve(in.src.Size)
 	failed := s.listen(in, rs)
-	c := auditd.Chunk{Heads: s.observer == nil} // an observer gets whole records
+	next, stop := s.inTurn(rs), func() {}
+	if rs.log != nil && s.ahead && s.observer == nil {
+		next, stop = s.beside(in, rs)
+	}
+	defer stop()
 	read := 0
 	for *failed == nil {
-		err := rs.next(&c)
+		c, units, err := next()
 		if len(c.Records) > 0 {
-			in.stretches = append(in.stretches, stretch{min: c.Min, max: c.Max, units: rs.units - read})
-			read = rs.units
+			in.stretches = append(in.stretches, stretch{min: c.Min, max: c.Max, units: units - read})
+			read = units
 		}
 		var damage *ingest.Damage
 		switch {
@@ -159,6 +164,43 @@ func (s *scan) source(in *input) error {
 		in.src.Counts.Bytes = rs.count.N.Load()
 	}
 	return *failed
+}
+
+// nextChunk gives the next chunk of an input, and how many of its entries were
+// read then. What is in it has been taken.
+type nextChunk func() (c *auditd.Chunk, units int, err error)
+
+// inTurn reads and takes one after the other.
+func (s *scan) inTurn(rs *records) nextChunk {
+	c := auditd.Chunk{Heads: s.observer == nil} // an observer gets whole records
+	return func() (*auditd.Chunk, int, error) {
+		err := rs.next(&c)
+		return &c, rs.units, err
+	}
+}
+
+// beside takes what another goroutine reads, in the same order.
+func (s *scan) beside(in *input, rs *records) (next nextChunk, stop func()) {
+	other, audit := rs.other, rs.audit
+	a := readAhead(rs)
+	var last *stretchRead
+	return func() (*auditd.Chunk, int, error) {
+		if last != nil {
+			a.free <- last
+		}
+		last = <-a.full
+		for i := range last.others {
+			for o := &last.others[i]; o.times > 0; o.times-- {
+				other(&o.entry)
+			}
+		}
+		in.src.Counts.NULs += last.nuls
+		var bare ingest.Entry
+		for i := range last.chunk.Records {
+			audit(&bare, &last.chunk.Records[i])
+		}
+		return &last.chunk, last.units, last.err
+	}, a.close
 }
 
 // listen takes what rs reads of an input, and counts it. The error that it

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"container/heap"
 	"strings"
-
-	"auditreplay/pkg/ingest"
 )
 
 // Reassembly puts records together that are one event. A record belongs to an
@@ -238,65 +236,4 @@ func lowest(recs []*Record) []byte {
 		}
 	}
 	return low
-}
-
-// A Chunk is a stretch of one source: the records of some hundred kilobytes of
-// lines, with the bytes they point to.
-type Chunk struct {
-	Records []Record
-	Min     int64 // lowest time of its records, in milliseconds
-	Max     int64
-	Heads   bool // only the heads of its records are parsed: see Record.Split
-	buf     []byte
-	held    int  // records that units hold
-	read    bool // all its records were added to a Reassembler
-}
-
-// ChunkSize is how many bytes of lines fill a chunk.
-const ChunkSize = 256 << 10
-
-// chunkRecords bounds the records of a chunk: they stay where they are, for
-// units point to them.
-const chunkRecords = 2048
-
-// Fits reports whether the chunk takes another line of n bytes. An empty chunk
-// takes any.
-func (c *Chunk) Fits(n int) bool {
-	return len(c.Records) == 0 || len(c.buf)+n <= ChunkSize && len(c.Records) < chunkRecords
-}
-
-// Add copies a line into the chunk and cuts it into a record. An error says
-// that the line is none and leaves the chunk as it was.
-func (c *Chunk) Add(line []byte, pos ingest.Pos) error {
-	if cap(c.buf)-len(c.buf) < len(line) {
-		c.buf = make([]byte, 0, max(ChunkSize, len(line))) // only when empty: see Fits
-	}
-	if c.Records == nil {
-		c.Records = make([]Record, 0, chunkRecords)
-	}
-	at := len(c.buf)
-	c.buf = append(c.buf, line...)
-	c.Records = append(c.Records, Record{})
-	rec := &c.Records[len(c.Records)-1]
-	parse := ParseLine
-	if c.Heads {
-		parse = parseHead
-	}
-	if err := parse(c.buf[at:len(c.buf):len(c.buf)], rec); err != nil {
-		c.buf, c.Records = c.buf[:at], c.Records[:len(c.Records)-1]
-		return err
-	}
-	rec.Pos, rec.home = pos, c
-	if len(c.Records) == 1 || rec.Millis < c.Min {
-		c.Min = rec.Millis
-	}
-	if len(c.Records) == 1 || rec.Millis > c.Max {
-		c.Max = rec.Millis
-	}
-	return nil
-}
-
-// Reset empties the chunk for reuse: nothing may point into it any more.
-func (c *Chunk) Reset() {
-	c.Records, c.buf, c.held, c.read = c.Records[:0], c.buf[:0], 0, false
 }

@@ -36,7 +36,8 @@ const maxSeconds = 253402300799
 // skipped and counted in rec.NULs; so is whatever a carrier put before node=
 // or type=. The error says why the line is no record; the caller knows where.
 func ParseLine(line []byte, rec *Record) error {
-	if err := parseHead(line, rec); err != nil {
+	var h hint
+	if err := h.parse(line, rec); err != nil {
 		return err
 	}
 	rec.Split()
@@ -47,8 +48,18 @@ func ParseLine(line []byte, rec *Record) error {
 // was parsed (Chunk.Heads).
 func (r *Record) Split() { r.Body, r.Enriched = splitEnriched(r.Body) }
 
-// parseHead does all of ParseLine but leaves the enrichment in the body.
-func parseHead(line []byte, rec *Record) error {
+// hint is the head of the line before. Most lines begin as that one did, but
+// for the type, and what is the same need not be read again.
+type hint struct {
+	node   []byte // "node=NAME ", or empty
+	name   []byte // NAME
+	stamp  []byte // "SEC.MMM:SERIAL):"
+	millis int64
+	serial uint32
+}
+
+// parse does all of ParseLine but leaves the enrichment in the body.
+func (p *hint) parse(line []byte, rec *Record) error {
 	nuls := 0
 	for nuls < len(line) && line[nuls] == 0 {
 		nuls++
@@ -58,36 +69,77 @@ func parseHead(line []byte, rec *Record) error {
 		line = line[:len(line)-1]
 	}
 	rec.NULs = nuls
-	h, err := findHeader(line)
-	if err != nil {
-		return err
+	h, ok := p.header(line)
+	if !ok {
+		var err error
+		if h, err = findHeader(line); err != nil {
+			return err
+		}
+		p.node, p.name = nil, nil
+		if h.lead > 0 {
+			p.node, p.name = line[:h.lead], h.node
+		}
 	}
 	line = line[h.start:]
-	at := h.stamp - h.start
-	millis, serial, n, err := parseStamp(line[at:])
-	if err == errNoEnd && hasPrefix(h.typ, "DAEMON_") && at+n < len(line) && line[at+n] == ')' {
-		n, err = n+1, nil // auditd 2.x: "audit(1490239800.477:34) config changed, auid=0"
-	}
+	n, err := p.read(line[h.stamp-h.start:], h.typ)
 	if err != nil {
-		if interpreted(line[at:]) {
-			return ErrInterpreted
-		}
 		return err
 	}
-	body := line[at+n:]
+	body := line[h.stamp-h.start+n:]
 	if len(body) > 0 && body[0] == ' ' {
 		body = body[1:]
 	}
 	rec.Line, rec.Node, rec.TypeName = line, h.node, h.typ
 	rec.Type = typeOf(h.typ)
-	rec.Millis, rec.Serial = millis, serial
+	rec.Millis, rec.Serial = p.millis, p.serial
 	rec.Body, rec.Enriched = body, nil
 	return nil
+}
+
+// header finds the head of a line that names the node of the line before.
+func (p *hint) header(line []byte) (h header, ok bool) {
+	n := len(p.node)
+	if !bytes.HasPrefix(line, p.node) || !hasPrefix(line[n:], "type=") {
+		return h, false
+	}
+	typ := n + len("type=")
+	end := typ
+	for end < len(line) && line[end] != ' ' {
+		end++
+	}
+	if end == typ || end == len(line) || !hasPrefix(line[end+1:], "msg=audit(") {
+		return h, false
+	}
+	return header{stamp: end + 1 + len("msg=audit("), lead: n, node: p.name, typ: line[typ:end]}, true
+}
+
+// read takes the time and serial that b starts with, and gives their length.
+func (p *hint) read(b, typ []byte) (int, error) {
+	if len(p.stamp) > 0 && bytes.HasPrefix(b, p.stamp) {
+		return len(p.stamp), nil
+	}
+	millis, serial, n, err := parseStamp(b)
+	whole := err == nil
+	if err == errNoEnd && hasPrefix(typ, "DAEMON_") && n < len(b) && b[n] == ')' {
+		n, err = n+1, nil // auditd 2.x: "audit(1490239800.477:34) config changed, auid=0"
+	}
+	if err != nil {
+		if interpreted(b) {
+			return 0, ErrInterpreted
+		}
+		return 0, err
+	}
+	p.stamp, p.millis, p.serial = nil, millis, serial
+	if whole {
+		p.stamp = b[:n]
+	}
+	return n, nil
 }
 
 // header is where the parts of a line's head stand.
 type header struct {
 	start int // of node= or type=
+	lead  int // length of "node=NAME ", 0 where there is none
 	stamp int // after "audit("
 	node  []byte
 	typ   []byte
@@ -104,6 +156,7 @@ func findHeader(line []byte) (header, error) {
 		}
 		h.node = line[5:sp]
 		p = sp + 1
+		h.lead = p
 	}
 	if hasPrefix(line[p:], "type=") {
 		name := line[p+5:]

@@ -1,0 +1,90 @@
+package auditd
+
+import "auditreplay/pkg/ingest"
+
+// A Chunk is a stretch of one source: the records of some hundred kilobytes of
+// lines, with the bytes they point to.
+type Chunk struct {
+	Records []Record
+	Min     int64 // lowest time of its records, in milliseconds
+	Max     int64
+	Heads   bool // only the heads of its records are parsed: see Record.Split
+	buf     []byte
+	hint    hint
+	held    int  // records that units hold
+	read    bool // all its records were added to a Reassembler
+}
+
+// ChunkSize is how many bytes of lines fill a chunk that lines are copied to.
+const ChunkSize = 256 << 10
+
+// chunkRecords bounds the records of such a chunk, and is what the others
+// usually have.
+const chunkRecords = 2048
+
+// Fits reports whether the chunk takes a copy of another line of n bytes. An
+// empty chunk takes any.
+func (c *Chunk) Fits(n int) bool {
+	return len(c.Records) == 0 || len(c.buf)+n <= ChunkSize && len(c.Records) < chunkRecords
+}
+
+// Add copies a line into the chunk and cuts it into a record. An error says
+// that the line is none and leaves the chunk as it was.
+func (c *Chunk) Add(line []byte, pos ingest.Pos) error {
+	if cap(c.buf)-len(c.buf) < len(line) {
+		c.buf = make([]byte, 0, max(ChunkSize, len(line))) // only when empty: see Fits
+	}
+	at := len(c.buf)
+	c.buf = append(c.buf, line...)
+	if err := c.Cut(c.buf[at:len(c.buf):len(c.buf)], pos); err != nil {
+		c.buf = c.buf[:at]
+		return err
+	}
+	return nil
+}
+
+// Adopt makes buf the chunk's, which must be empty, and gives the one it had.
+// Lines in it are to be given to Cut.
+func (c *Chunk) Adopt(buf []byte) (old []byte) {
+	old, c.buf = c.buf, buf
+	return old
+}
+
+// Holds reports whether buf is the chunk's.
+func (c *Chunk) Holds(buf []byte) bool { return len(c.buf) > 0 && len(buf) > 0 && &c.buf[0] == &buf[0] }
+
+// Cut cuts a line of the chunk's bytes into a record. An error says that the
+// line is none and leaves the chunk as it was.
+func (c *Chunk) Cut(line []byte, pos ingest.Pos) error {
+	n := len(c.Records)
+	switch {
+	case c.Records == nil:
+		c.Records = make([]Record, 1, chunkRecords)
+	case n < cap(c.Records):
+		c.Records = c.Records[:n+1]
+	default:
+		c.Records = append(c.Records, Record{})
+	}
+	rec := &c.Records[n]
+	if err := c.hint.parse(line, rec); err != nil {
+		c.Records, c.hint = c.Records[:n], hint{} // the line's bytes will be another's
+		return err
+	}
+	if !c.Heads {
+		rec.Split()
+	}
+	rec.Pos, rec.Via, rec.home = pos, "", c
+	if n == 0 || rec.Millis < c.Min {
+		c.Min = rec.Millis
+	}
+	if n == 0 || rec.Millis > c.Max {
+		c.Max = rec.Millis
+	}
+	return nil
+}
+
+// Reset empties the chunk for reuse: nothing may point into it any more.
+func (c *Chunk) Reset() {
+	c.Records, c.buf, c.held, c.read = c.Records[:0], c.buf[:0], 0, false
+	c.hint = hint{}
+}

@@ -1,0 +1,57 @@
+package auditd
+
+import (
+	"bytes"
+	"testing"
+
+	"auditreplay/pkg/ingest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// inChunk cuts lines one after the other, each with what is known of the one
+// before, and holds every record against the line alone.
+func inChunk(t testing.TB, lines [][]byte) {
+	t.Helper()
+	var c Chunk
+	for i, line := range lines {
+		if !c.Fits(len(line)) {
+			c.Reset()
+		}
+		var want Record
+		wantErr := ParseLine(line, &want)
+		n := len(c.Records)
+		err := c.Add(line, ingest.Pos{Line: int64(i + 1)})
+		if err != wantErr || err != nil && len(c.Records) != n {
+			t.Fatalf("%q after %q: error %v, alone %v", line, lines[max(0, i-1)], err, wantErr)
+		}
+		if err != nil {
+			continue
+		}
+		got := c.Records[n]
+		if got.home != &c || got.Pos.Line != int64(i+1) {
+			t.Fatalf("%q: at line %d", line, got.Pos.Line)
+		}
+		got.home, got.Pos = nil, ingest.Pos{}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(Record{})); diff != "" {
+			t.Fatalf("%q after %q (-alone +in the chunk):\n%s", line, lines[max(0, i-1)], diff)
+		}
+	}
+}
+
+func TestChunkOfHosts(t *testing.T) {
+	t.Parallel()
+	for name, data := range hostLogs(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inChunk(t, bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n")))
+		})
+	}
+}
+
+// FuzzChunk: what a line says does not depend on the lines before it.
+func FuzzChunk(f *testing.F) {
+	f.Add([]byte("node=a type=CWD msg=audit(1.000:1): cwd=\"/\"\nnode=ab type=CWD msg=audit(1.000:1): cwd=\"/\"\ntype=CWD msg=audit(1.000:1): x\nno record\nnode=a type=EOE msg=audit(1.000:12): "))
+	f.Add([]byte("x node=a type=CWD msg=audit(1.000:1): \ntype=DAEMON_END msg=audit(1.000:1) a\ntype=DAEMON_END msg=audit(1.000:1): a\ntype=A msg=audit(1.000:1) : a"))
+	f.Fuzz(func(t *testing.T, lines []byte) { inChunk(t, bytes.Split(lines, []byte("\n"))) })
+}
