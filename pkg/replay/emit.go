@@ -142,7 +142,7 @@ func (h *sequenceHeap) Pop() any {
 }
 
 // batchSize is how many events are handed on at once.
-const batchSize = 128
+const batchSize = 512
 
 // batch is some complete events, in order, on their way from the side that
 // reads to the side that writes.
@@ -291,7 +291,7 @@ func (r *run) emit() error {
 }
 
 // batchesAhead is how many batches the reading side may be ahead.
-const batchesAhead = 6
+const batchesAhead = 4
 
 func (r *run) emitAside(f *feed) error {
 	full, free := make(chan *batch, batchesAhead), make(chan *batch, batchesAhead)

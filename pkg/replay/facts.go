@@ -16,44 +16,80 @@ import (
 	"github.com/elastic/go-libaudit/v2/auparse"
 )
 
-// maxFacts is how many facts are held in memory. More are written, in sorted
-// runs, to a temporary file that has no name.
-const maxFacts = 1 << 15
+// maxFacts is how many facts are held in memory, and maxFactText how many
+// bytes of them. More are written, in sorted runs, to a temporary file that
+// has no name.
+const (
+	maxFacts    = 1 << 15
+	maxFactText = 8 << 20
+)
 
-// facts keeps the facts of the first pass and gives them in the order of time.
+// facts keeps the facts of the first pass, encoded, and gives them in the
+// order of time.
 type facts struct {
-	held    []fact
+	held    []factKey
+	text    []byte // the held facts, encoded
 	file    *os.File
 	runs    []factRun
 	end     int64 // of the file
-	strings []string
-	number  map[string]uint32
 	sources []*ingest.Source
-	known   map[*ingest.Source]uint32
+	strings map[string]string // that facts have in common
 	err     error
+}
+
+// factKey is what facts are sorted by: their time, and those of one time by
+// what they are.
+type factKey struct {
+	millis int64
+	line   int64
+	serial uint32
+	node   int32
+	source uint32 // number of it
+	at     uint32 // where the fact begins in text
+	typ    auparse.AuditMessageType
 }
 
 // factRun is where a sorted run of facts stands in the file.
 type factRun struct{ at, size int64 }
 
 func (fs *facts) add(f *fact) {
-	if len(fs.held) == maxFacts {
+	if len(fs.held) == maxFacts || len(fs.text) >= maxFactText {
 		fs.spill()
 	}
-	fs.held = append(fs.held, *f)
+	key := factKey{millis: f.Millis, line: f.Pos.Line, serial: f.Serial, node: f.node, source: fs.source(f.Pos.Source), at: uint32(len(fs.text)), typ: f.Type}
+	fs.held = append(fs.held, key)
+	fs.text = appendFact(fs.text, f, key.source)
 }
 
-// compareFacts orders facts by time, and those of one time by what they are.
-func compareFacts(a, b *fact) int {
-	return cmp.Or(cmp.Compare(a.Millis, b.Millis), cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.Type, b.Type),
-		cmp.Compare(a.node, b.node), cmp.Compare(a.Pos.Source.Name, b.Pos.Source.Name), cmp.Compare(a.Pos.Line, b.Pos.Line))
+// source gives the number of a source: nearly always that of the one before.
+func (fs *facts) source(src *ingest.Source) uint32 {
+	i := len(fs.sources) - 1
+	for i >= 0 && fs.sources[i] != src {
+		i--
+	}
+	if i < 0 {
+		i = len(fs.sources)
+		fs.sources = append(fs.sources, src)
+	}
+	return uint32(i)
+}
+
+func (fs *facts) compare(a, b *factKey) int {
+	switch {
+	case a.millis != b.millis:
+		return cmp.Compare(a.millis, b.millis)
+	case a.serial != b.serial:
+		return cmp.Compare(a.serial, b.serial)
+	}
+	return cmp.Or(cmp.Compare(a.typ, b.typ), cmp.Compare(a.node, b.node),
+		cmp.Compare(fs.sources[a.source].Name, fs.sources[b.source].Name), cmp.Compare(a.line, b.line))
 }
 
 func (fs *facts) sort() {
-	slices.SortFunc(fs.held, func(a, b fact) int { return compareFacts(&a, &b) })
+	slices.SortFunc(fs.held, func(a, b factKey) int { return fs.compare(&a, &b) })
 }
 
-// spill writes the held facts as a run. An error is kept for each.
+// spill writes the held facts as a run. The first error is kept for each.
 func (fs *facts) spill() {
 	fs.sort()
 	if fs.file == nil {
@@ -63,22 +99,25 @@ func (fs *facts) spill() {
 			return
 		}
 		os.Remove(f.Name())
-		fs.file, fs.number, fs.known = f, make(map[string]uint32), make(map[*ingest.Source]uint32)
+		fs.file = f
 	}
 	w := bufio.NewWriterSize(io.NewOffsetWriter(fs.file, fs.end), 1<<16)
-	var b []byte
 	size := int64(0)
+	var length [binary.MaxVarintLen64]byte
 	for i := range fs.held {
-		b = fs.encode(b[:0], &fs.held[i])
-		size += int64(len(b))
-		if _, err := w.Write(b); err != nil {
-			fs.fail(err)
+		b := factText(fs.text[fs.held[i].at:])
+		n := binary.PutUvarint(length[:], uint64(len(b)))
+		for _, part := range [...][]byte{length[:n], b} {
+			size += int64(len(part))
+			if _, err := w.Write(part); err != nil {
+				fs.fail(err)
+			}
 		}
 	}
 	fs.fail(w.Flush())
 	fs.runs = append(fs.runs, factRun{fs.end, size})
 	fs.end += size
-	fs.held = fs.held[:0]
+	fs.held, fs.text = fs.held[:0], fs.text[:0]
 }
 
 func (fs *facts) fail(err error) {
@@ -87,13 +126,9 @@ func (fs *facts) fail(err error) {
 	}
 }
 
-// encode appends f: its numbers, and the numbers of its strings.
-func (fs *facts) encode(b []byte, f *fact) []byte {
-	source, ok := fs.known[f.Pos.Source]
-	if !ok {
-		source = uint32(len(fs.sources))
-		fs.known[f.Pos.Source], fs.sources = source, append(fs.sources, f.Pos.Source)
-	}
+// appendFact appends f: its length in four bytes, its numbers, its strings.
+func appendFact(b []byte, f *fact, source uint32) []byte {
+	start := len(b)
 	flags := uint64(0)
 	if f.HasSes {
 		flags |= 1
@@ -101,53 +136,68 @@ func (fs *facts) encode(b []byte, f *fact) []byte {
 	if f.OK {
 		flags |= 2
 	}
+	b = append(b, 0, 0, 0, 0)
 	for _, n := range [...]uint64{uint64(f.Millis), uint64(f.Serial), uint64(f.Type), uint64(f.node), uint64(source), uint64(f.Pos.Line),
 		uint64(f.PID), uint64(f.PPID), uint64(f.Ses), uint64(f.AUID), uint64(f.OldSes), flags} {
 		b = binary.AppendUvarint(b, n)
 	}
 	for _, s := range f.texts() {
-		b = binary.AppendUvarint(b, uint64(fs.stringNumber(*s)))
+		b = append(binary.AppendUvarint(b, uint64(len(*s))), *s...)
 	}
+	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start-4))
 	return b
 }
+
+// factText gives the fact that b starts with, without its length.
+func factText(b []byte) []byte { return b[4 : 4+binary.LittleEndian.Uint32(b)] }
 
 // texts are the strings of a fact.
 func (f *fact) texts() [11]*string {
 	return [...]*string{&f.AUIDName, &f.Op, &f.Acct, &f.Exe, &f.Addr, &f.Terminal, &f.Fingerprint, &f.KeyID, &f.CertSerial, &f.Method, &f.RPort}
 }
 
-func (fs *facts) stringNumber(s string) uint32 {
-	n, ok := fs.number[s]
-	if !ok {
-		n = uint32(len(fs.strings))
-		fs.number[s], fs.strings = n, append(fs.strings, s)
-	}
-	return n
-}
+var errFact = errors.New("temporary file: not what was written")
 
-// decode reads the next fact of a run.
-func (fs *facts) decode(r *bufio.Reader, f *fact) error {
+// decode gives the fact of a text and the number of its source.
+func (fs *facts) decode(b []byte, f *fact) (source uint32, err error) {
 	*f = fact{}
 	var n [12]uint64
 	for i := range n {
-		v, err := binary.ReadUvarint(r)
-		if err != nil {
-			return err
+		v, size := binary.Uvarint(b)
+		if size <= 0 {
+			return 0, errFact
 		}
-		n[i] = v
+		n[i], b = v, b[size:]
 	}
 	f.Millis, f.Serial, f.Type, f.node = int64(n[0]), uint32(n[1]), auparse.AuditMessageType(n[2]), int32(n[3])
 	f.Pos = ingest.Pos{Source: fs.sources[n[4]], Line: int64(n[5])}
 	f.PID, f.PPID, f.Ses, f.AUID, f.OldSes = int(n[6]), int(n[7]), uint32(n[8]), uint32(n[9]), uint32(n[10])
 	f.HasSes, f.OK = n[11]&1 != 0, n[11]&2 != 0
 	for _, s := range f.texts() {
-		v, err := binary.ReadUvarint(r)
-		if err != nil {
-			return err
+		v, size := binary.Uvarint(b)
+		if size <= 0 || v > uint64(len(b)-size) {
+			return 0, errFact
 		}
-		*s = fs.strings[v]
+		*s, b = fs.str(b[size:size+int(v)]), b[size+int(v):]
 	}
-	return nil
+	return uint32(n[4]), nil
+}
+
+// maxFactStrings bounds the strings that facts share.
+const maxFactStrings = 1 << 14
+
+func (fs *facts) str(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if s, ok := fs.strings[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	if len(fs.strings) < maxFactStrings {
+		fs.strings[s] = s
+	}
+	return s
 }
 
 // each calls do for every fact, in order. The fact is do's until it returns.
@@ -156,36 +206,32 @@ func (fs *facts) each(do func(*fact)) error {
 		return fs.err
 	}
 	fs.sort()
-	if len(fs.runs) == 0 {
-		for i := range fs.held {
-			do(&fs.held[i])
-		}
-		return nil
-	}
-	var h factHeap
+	fs.strings = make(map[string]string)
+	h := factHeap{of: fs}
 	for _, run := range fs.runs {
-		h = append(h, &factReader{fs: fs, r: bufio.NewReaderSize(io.NewSectionReader(fs.file, run.at, run.size), 1<<15)})
+		h.readers = append(h.readers, &factReader{fs: fs, r: bufio.NewReaderSize(io.NewSectionReader(fs.file, run.at, run.size), 1<<15)})
 	}
-	h = append(h, &factReader{fs: fs, held: fs.held})
-	for i := 0; i < len(h); {
-		if more, err := h[i].next(); err != nil {
+	h.readers = append(h.readers, &factReader{fs: fs, held: fs.held})
+	for i := 0; i < len(h.readers); {
+		if more, err := h.readers[i].next(); err != nil {
 			return err
 		} else if more {
 			i++
 		} else {
-			h = slices.Delete(h, i, i+1)
+			h.readers = slices.Delete(h.readers, i, i+1)
 		}
 	}
 	heap.Init(&h)
-	for len(h) > 0 {
-		do(&h[0].now)
-		more, err := h[0].next()
+	for h.Len() > 0 {
+		first := h.readers[0]
+		do(&first.now)
+		more, err := first.next()
 		switch {
 		case err != nil:
 			return err
-		case more:
+		case more && h.Len() > 1:
 			heap.Fix(&h, 0)
-		default:
+		case !more:
 			heap.Pop(&h)
 		}
 	}
@@ -204,34 +250,57 @@ func (fs *facts) close() {
 type factReader struct {
 	fs   *facts
 	r    *bufio.Reader
-	held []fact // of the run that was not written
+	buf  []byte
+	held []factKey // of the run that was not written
 	now  fact
+	key  factKey // of now
 }
 
 func (r *factReader) next() (bool, error) {
+	var text []byte
 	if r.r == nil {
 		if len(r.held) == 0 {
 			return false, nil
 		}
-		r.now, r.held = r.held[0], r.held[1:]
-		return true, nil
+		text = factText(r.fs.text[r.held[0].at:])
+		r.held = r.held[1:]
+	} else {
+		size, err := binary.ReadUvarint(r.r)
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		r.buf = slices.Grow(r.buf[:0], int(size))[:size]
+		if _, err := io.ReadFull(r.r, r.buf); err != nil {
+			return false, err
+		}
+		text = r.buf
 	}
-	err := r.fs.decode(r.r, &r.now)
-	if errors.Is(err, io.EOF) {
-		return false, nil
+	f := &r.now
+	source, err := r.fs.decode(text, f)
+	if err != nil {
+		return false, err
 	}
-	return err == nil, err
+	r.key = factKey{millis: f.Millis, line: f.Pos.Line, serial: f.Serial, node: f.node, source: source, typ: f.Type}
+	return true, nil
 }
 
-type factHeap []*factReader
+type factHeap struct {
+	of      *facts
+	readers []*factReader
+}
 
-func (h factHeap) Len() int           { return len(h) }
-func (h factHeap) Less(i, j int) bool { return compareFacts(&h[i].now, &h[j].now) < 0 }
-func (h factHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *factHeap) Push(x any)        { *h = append(*h, x.(*factReader)) }
+func (h *factHeap) Len() int { return len(h.readers) }
+func (h *factHeap) Less(i, j int) bool {
+	return h.of.compare(&h.readers[i].key, &h.readers[j].key) < 0
+}
+func (h *factHeap) Swap(i, j int) { h.readers[i], h.readers[j] = h.readers[j], h.readers[i] }
+func (h *factHeap) Push(x any)    { h.readers = append(h.readers, x.(*factReader)) }
 func (h *factHeap) Pop() any {
-	old := *h
-	r := old[len(old)-1]
-	*h = old[:len(old)-1]
+	n := len(h.readers) - 1
+	r := h.readers[n]
+	h.readers = h.readers[:n]
 	return r
 }

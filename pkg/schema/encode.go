@@ -36,7 +36,7 @@ const flushAt = 128 << 10
 
 // NewEncoder returns an Encoder that writes to w.
 func NewEncoder(w io.Writer) *Encoder {
-	return &Encoder{w: w, buf: make([]byte, 0, flushAt+16<<10), a: appender{cache: newFragments()}}
+	return &Encoder{w: w, buf: make([]byte, 0, flushAt+16<<10), a: appender{shared: &sharedTexts{of: make(map[*Session]*sharedText)}}}
 }
 
 // Encode writes one event, an *auditevent.AuditEvent, as one line. An event
@@ -83,8 +83,8 @@ type appender struct {
 	second  int64    // Unix second that stamp stands for, where stamped
 	stamp   [19]byte // "2006-01-02T15:04:05"
 	stamped bool
-	err     error      // the first value of the event that JSON has no form for
-	cache   *fragments // nil: none
+	err     error        // the first value of the event that JSON has no form for
+	shared  *sharedTexts // nil: none
 }
 
 // noJSON writes null for a value that JSON has no form for.
@@ -96,39 +96,71 @@ func (a *appender) noJSON(dst []byte, err error) []byte {
 }
 
 func (a *appender) event(dst []byte, e *auditevent.AuditEvent) []byte {
-	dst = append(dst, `{"metadata":{"auditId":`...)
-	dst = appendString(dst, e.Metadata.AuditID)
-	if len(e.Metadata.Extra) > 0 {
-		dst = append(dst, `,"extra":`...)
-		dst = a.extra(dst, e.Metadata.Extra)
+	var t *sharedText
+	if x := sharing(e); x != nil && a.shared != nil {
+		t = a.shared.find(a, e, x)
+		dst = t.extra(append(dst, t.head...), x)
+	} else {
+		dst = appendHead(dst, e)
+		if len(e.Metadata.Extra) > 0 {
+			dst = a.extra(append(dst, `,"extra":`...), e.Metadata.Extra)
+		}
 	}
 	dst = append(dst, `},"type":`...)
 	dst = appendString(dst, e.Type)
 	dst = append(dst, `,"loggedAt":`...)
 	dst = a.time(dst, e.LoggedAt)
-	dst = append(dst, `,"source":{"type":`...)
-	dst = appendString(dst, e.Source.Type)
-	dst = append(dst, `,"value":`...)
-	dst = appendString(dst, e.Source.Value)
-	if len(e.Source.Extra) > 0 {
-		dst = append(dst, `,"extra":`...)
-		dst = a.sourceExtra(dst, e.Source.Extra)
+	if t != nil {
+		dst = append(dst, t.sourceText...)
+	} else {
+		dst = a.source(dst, &e.Source)
 	}
-	dst = append(dst, `},"outcome":`...)
+	dst = append(dst, `,"outcome":`...)
 	dst = appendString(dst, e.Outcome)
-	dst = append(dst, `,"subjects":`...)
-	dst = appendSubjects(dst, e.Subjects)
+	if t != nil {
+		dst = append(dst, t.subjectText...)
+	} else {
+		dst = subjects(dst, e.Subjects)
+	}
 	dst = append(dst, `,"component":`...)
 	dst = appendString(dst, e.Component)
-	if len(e.Target) > 0 {
-		dst = append(dst, `,"target":`...)
-		dst = appendTarget(dst, e.Target)
+	if t != nil {
+		dst = append(dst, t.targetText...)
+	} else {
+		dst = target(dst, e.Target)
 	}
 	if e.Data != nil {
 		dst = append(dst, `,"data":`...)
 		dst = a.raw(dst, *e.Data)
 	}
 	return append(dst, '}')
+}
+
+func appendHead(dst []byte, e *auditevent.AuditEvent) []byte {
+	return appendString(append(dst, `{"metadata":{"auditId":`...), e.Metadata.AuditID)
+}
+
+func (a *appender) source(dst []byte, s *auditevent.EventSource) []byte {
+	dst = append(dst, `,"source":{"type":`...)
+	dst = appendString(dst, s.Type)
+	dst = append(dst, `,"value":`...)
+	dst = appendString(dst, s.Value)
+	if len(s.Extra) > 0 {
+		dst = append(dst, `,"extra":`...)
+		dst = a.sourceExtra(dst, s.Extra)
+	}
+	return append(dst, '}')
+}
+
+func subjects(dst []byte, m map[string]string) []byte {
+	return appendSubjects(append(dst, `,"subjects":`...), m)
+}
+
+func target(dst []byte, m map[string]string) []byte {
+	if len(m) == 0 {
+		return dst
+	}
+	return appendTarget(append(dst, `,"target":`...), m)
 }
 
 // time writes RFC 3339 with as many decimals as it has, in the zone that t

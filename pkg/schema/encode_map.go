@@ -177,7 +177,7 @@ func (a *appender) value(dst []byte, v any) []byte {
 		}
 	case *Credential:
 		if v != nil {
-			return a.credential(dst, v)
+			return appendCredential(dst, v)
 		}
 	case *Event:
 		if v != nil {
@@ -193,7 +193,7 @@ func (a *appender) value(dst []byte, v any) []byte {
 		}
 	case *Session:
 		if v != nil {
-			return a.session(dst, v)
+			return appendSession(dst, v)
 		}
 	case *Users:
 		if v != nil {

@@ -207,6 +207,78 @@ func eachString(v reflect.Value, f func(reflect.Value)) {
 	}
 }
 
+// Events that share what a producer says they share, in any order, with the
+// parts of one session exchanged for others.
+func TestEncoderShares(t *testing.T) {
+	t.Parallel()
+	type parts struct {
+		e    auditevent.AuditEvent
+		sess *schema.Session
+		cred *schema.Credential
+	}
+	var all []parts
+	for i := range 1500 { // more than are remembered
+		n := strconv.Itoa(i)
+		p := parts{sess: &schema.Session{ID: n, Reason: "\x01" + n}}
+		p.e = auditevent.AuditEvent{Metadata: auditevent.EventMetadata{AuditID: n}, Source: auditevent.EventSource{Type: "IP", Value: n},
+			Subjects: map[string]string{"userID": n, "other": "<" + n}}
+		if i%2 == 0 {
+			p.cred = &schema.Credential{Serial: n}
+			p.e.Target = map[string]string{"host": n}
+			p.e.Source.Extra = map[string]any{"port": n}
+		}
+		all = append(all, p)
+	}
+	for i := range 40 { // the same sessions with another credential, target, subjects, source, id
+		p := all[i]
+		switch i % 6 {
+		case 0:
+			p.cred = nil
+		case 1:
+			p.cred = &schema.Credential{Method: "password"}
+		case 2:
+			p.e.Target = map[string]string{"host": "other"}
+		case 3:
+			p.e.Subjects = nil
+		case 4:
+			p.e.Source.Extra = map[string]any{"port": "7", "more": 1}
+		case 5:
+			p.e.Metadata.AuditID = "other"
+		}
+		all = append(all, p)
+	}
+	var got, want strings.Builder
+	enc := schema.NewEncoder(&got)
+	var e auditevent.AuditEvent
+	var x schema.Extra
+	for i := range 20000 {
+		p := &all[i*i*31%len(all)]
+		if i%3 > 0 {
+			p = &all[i%7*40%len(all)]
+		}
+		m := e.Metadata.Extra
+		e = p.e
+		e.Metadata.Extra = m
+		x.Reset()
+		x.Event, x.Session, x.Credential, x.Shared = &schema.Event{Pos: strconv.Itoa(i)}, p.sess, p.cred, true
+		if i%5 == 0 {
+			x.Action, x.ProcessArgs, x.Object = "a", []string{"b", "c"}, &schema.Object{Type: "file"}
+			x.How, x.Process, x.User = "d", &schema.Process{PID: i}, &schema.Users{UID: &schema.User{ID: "1"}}
+		}
+		x.Attach(&e)
+		want.WriteString(byTheBook(t, &e))
+		if err := enc.Encode(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := enc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if want.String() != got.String() {
+		t.Error("the stream is not what encoding/json writes")
+	}
+}
+
 // More sessions than are remembered.
 func TestEncoderForgets(t *testing.T) {
 	t.Parallel()

@@ -73,13 +73,30 @@ type Extra struct {
 	Session        *Session    `json:"session,omitempty"`
 	User           *Users      `json:"user,omitempty"`
 
+	// Shared is the producer's word that AuditID, Source, Subjects and Target of
+	// the event, its Session and its Credential are what other events have too
+	// and never change, and that the map is as Attach left it: an Encoder may
+	// keep how they are written.
+	Shared bool `json:"-"`
+
 	at   *auditevent.AuditEvent // whose map it was attached to last
 	keys uint16                 // that it put there, a bit each
+	put  members                // the pointers among them
+}
+
+// members are the members of Extra whose values in the map are fields of it.
+type members struct {
+	credential *Credential
+	event      *Event
+	object     *Object
+	process    *Process
+	session    *Session
+	user       *Users
 }
 
 // Reset empties x for another event. Attached to the same AuditEvent again it
 // has only the difference to write.
-func (x *Extra) Reset() { *x = Extra{at: x.at, keys: x.keys} }
+func (x *Extra) Reset() { *x = Extra{at: x.at, keys: x.keys, put: x.put} }
 
 // Event names the audit event or sshd line that an enriched event came from.
 type Event struct {
@@ -192,17 +209,38 @@ func (x *Extra) Attach(e *auditevent.AuditEvent) {
 		slot := bits.TrailingZeros16(come)
 		m[extraNames[slot]] = x.slot(slot)
 	}
-	// The values that may be another pointer than last time.
-	for stay := keys & x.keys & pointers; stay != 0; stay &= stay - 1 {
+	now := members{x.Credential, x.Event, x.Object, x.Process, x.Session, x.User}
+	for stay := keys & x.keys & x.put.changed(&now); stay != 0; stay &= stay - 1 {
 		slot := bits.TrailingZeros16(stay)
-		if name, v := extraNames[slot], x.slot(slot); m[name] != v {
-			m[name] = v
-		}
+		m[extraNames[slot]] = x.slot(slot)
 	}
-	x.keys = keys
+	x.keys, x.put = keys, now
 	if x.Event != nil {
 		x.Event.of = x
 	}
+}
+
+// changed gives the members that are other pointers now, a bit each.
+func (m *members) changed(now *members) (keys uint16) {
+	if m.credential != now.credential {
+		keys |= 1 << slotCredential
+	}
+	if m.event != now.event {
+		keys |= 1 << slotEvent
+	}
+	if m.object != now.object {
+		keys |= 1 << slotObject
+	}
+	if m.process != now.process {
+		keys |= 1 << slotProcess
+	}
+	if m.session != now.session {
+		keys |= 1 << slotSession
+	}
+	if m.user != now.user {
+		keys |= 1 << slotUser
+	}
+	return keys
 }
 
 // The members of Extra in the order of their names, which is that of the output.
@@ -219,9 +257,6 @@ const (
 	slotUser
 	extraKeys
 )
-
-// pointers are the members whose value in the map is a field of Extra itself.
-const pointers = 1<<slotCredential | 1<<slotEvent | 1<<slotObject | 1<<slotProcess | 1<<slotSession | 1<<slotUser
 
 var extraNames = [extraKeys]string{"action", "credential", "event", "how", "object", "process",
 	"process_args", "process_args_hex", "session", "user"}

@@ -39,6 +39,7 @@ func (t *SessionTracker) unwait(l *login) {
 func (t *SessionTracker) loginFace(l *login) *face {
 	f := &face{login: l, sess: schema.Session{Boot: t.opt.Boot, Login: l.ID, Attribution: schema.BySSHD}}
 	if l.own != nil {
+		f.unshared = true
 		f.source, f.subjects, f.target, f.cred = l.own.source, l.own.subjects, l.own.target, l.own.cred
 		return f
 	}

@@ -174,7 +174,7 @@ func cutOff(ev *auditd.Event) bool {
 
 // eventCutOff writes an event whose session's number is not whole.
 func (t *SessionTracker) eventCutOff(ev *auditd.Event) error {
-	f := face{source: unknownSource, subjects: noSubjects,
+	f := face{unshared: true, source: unknownSource, subjects: noSubjects,
 		sess: schema.Session{Boot: t.opt.Boot, Attribution: schema.None, Reason: "its session id is cut off"}}
 	return t.write(t.compose(ev, &t.out), &f)
 }

@@ -248,7 +248,7 @@ func (t *SessionTracker) write(o *output, f *face) error {
 	if t.target == nil && f.target != nil {
 		o.event.Target = f.target
 	}
-	o.extra.Session, o.extra.Credential = &f.sess, f.cred
+	o.extra.Session, o.extra.Credential, o.extra.Shared = &f.sess, f.cred, !f.unshared
 	o.extra.Attach(&o.event)
 	if err := t.w.Write(&o.event); err != nil {
 		return writeError("failed to write audit event", err)

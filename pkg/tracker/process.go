@@ -191,7 +191,7 @@ func (t *SessionTracker) eventOfNone(ev *auditd.Event, ses string, owner *login)
 		}
 		return t.write(o, f)
 	}
-	f := face{source: systemSource(ev), subjects: noSubjects, sess: schema.Session{Boot: t.opt.Boot}}
+	f := face{unshared: true, source: systemSource(ev), subjects: noSubjects, sess: schema.Session{Boot: t.opt.Boot}}
 	if ses == "" && fragment(ev) {
 		f.sess.Attribution, f.sess.Reason = schema.None, "no session in its records"
 	} else {

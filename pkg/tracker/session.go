@@ -88,6 +88,7 @@ type face struct {
 	sess     schema.Session
 	cred     *schema.Credential
 	login    *login
+	unshared bool // it is one event's alone, or holds what others may change
 }
 
 var noSubjects = map[string]string{}

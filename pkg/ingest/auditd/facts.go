@@ -100,8 +100,8 @@ func (fs *Facts) Read(r *Record, f *Fact) {
 			prev = string(word)
 		}
 	})
-	if name, ok := enrichedName(r.Enriched, "AUID"); ok && name != "unset" {
-		f.AUIDName = fs.str([]byte(name))
+	if name, ok := enrichedName(r.Enriched, "AUID"); ok && string(name) != "unset" {
+		f.AUIDName = fs.str(name)
 	}
 	if f.Op == "key" || string(kind) == "auth-key" {
 		f.Fingerprint = fingerprintOf(fp)
@@ -311,16 +311,16 @@ func atoID(b []byte) uint32 {
 func base64NoPad(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
 
 // enrichedName finds NAME="value" (quoted, or hex) in a record's enrichment.
-func enrichedName(enriched []byte, name string) (string, bool) {
+func enrichedName(enriched []byte, name string) ([]byte, bool) {
 	for b := enriched; ; {
 		i := bytes.Index(b, []byte(name))
 		if i < 0 {
-			return "", false
+			return nil, false
 		}
 		rest := b[i+len(name):]
 		if (i == 0 || b[i-1] == ' ') && len(rest) > 0 && rest[0] == '=' {
 			v := rest[1:]
-			return string(unquote(v[:valueLen(v)])), true
+			return unquote(v[:valueLen(v)]), true
 		}
 		b = rest
 	}

@@ -1,0 +1,114 @@
+package schema
+
+import (
+	"math/bits"
+	"reflect"
+	"unsafe"
+
+	"github.com/metal-toolbox/auditevent"
+)
+
+// What the events of one session have in common is most of their text, and the
+// same thousands of times. Where the producer says so (Extra.Shared) an Encoder
+// keeps the texts of the sessions it saw last. They are found by the session's
+// address and taken if all the parts are the same ones, by address too; all of
+// them are kept, so that no other part can get the address of one.
+type sharedTexts struct {
+	of   map[*Session]*sharedText
+	last *sharedText
+}
+
+// maxShared bounds the memory: beyond it, all is forgotten at once.
+const maxShared = 1024
+
+type sharedText struct {
+	auditID string
+	sess    *Session
+	cred    *Credential
+	source  auditevent.EventSource
+	subject map[string]string
+	target  map[string]string
+
+	head        []byte // {"metadata":{"auditId":...,"extra":
+	credential  []byte // its member of extra, and a comma; likewise the session
+	session     []byte
+	sourceText  []byte // "source":{...}
+	subjectText []byte // "subjects":{...}
+	targetText  []byte // "target":{...}, or nothing; commas before all three
+}
+
+// is reports whether t is made of e's parts.
+func (t *sharedText) is(e *auditevent.AuditEvent, x *Extra) bool {
+	return t.sess == x.Session && t.cred == x.Credential && t.auditID == e.Metadata.AuditID &&
+		t.source.Type == e.Source.Type && t.source.Value == e.Source.Value &&
+		address(t.source.Extra) == address(e.Source.Extra) &&
+		address(t.subject) == address(e.Subjects) && address(t.target) == address(e.Target)
+}
+
+func address[V any](m map[string]V) unsafe.Pointer { return reflect.ValueOf(m).UnsafePointer() }
+
+// find gives the texts of an event whose Extra is marked as shared.
+func (s *sharedTexts) find(a *appender, e *auditevent.AuditEvent, x *Extra) *sharedText {
+	if t := s.last; t != nil && t.is(e, x) {
+		return t
+	}
+	t := s.of[x.Session]
+	if t == nil || !t.is(e, x) {
+		t = a.share(e, x)
+		if len(s.of) >= maxShared {
+			clear(s.of)
+		}
+		s.of[x.Session] = t
+	}
+	s.last = t
+	return t
+}
+
+func (a *appender) share(e *auditevent.AuditEvent, x *Extra) *sharedText {
+	t := &sharedText{auditID: e.Metadata.AuditID, sess: x.Session, cred: x.Credential, source: e.Source, subject: e.Subjects, target: e.Target}
+	t.head = append(appendHead(nil, e), `,"extra":`...)
+	if x.Credential != nil {
+		t.credential = append(appendCredential([]byte(`"credential":`), x.Credential), ',')
+	}
+	t.session = append(appendSession([]byte(`"session":`), x.Session), ',')
+	t.sourceText = a.source(nil, &e.Source)
+	t.subjectText = subjects(nil, e.Subjects)
+	t.targetText = target(nil, e.Target)
+	return t
+}
+
+// extra writes Metadata.Extra by its typed form.
+func (t *sharedText) extra(dst []byte, x *Extra) []byte {
+	dst = append(dst, '{')
+	dst = text(dst, `"action":`, x.Action)
+	dst = append(dst, t.credential...)
+	dst = append(appendEvent(append(dst, `"event":`...), x.Event), ',')
+	dst = text(dst, `"how":`, x.How)
+	if x.Object != nil {
+		dst = append(appendObject(append(dst, `"object":`...), x.Object), ',')
+	}
+	if x.Process != nil {
+		dst = append(appendProcess(append(dst, `"process":`...), x.Process), ',')
+	}
+	dst = texts(dst, `"process_args":`, x.ProcessArgs)
+	dst = texts(dst, `"process_args_hex":`, x.ProcessArgsHex)
+	dst = append(dst, t.session...)
+	if x.User != nil {
+		dst = append(appendUsers(append(dst, `"user":`...), x.User), ',')
+	}
+	return closeObject(dst)
+}
+
+// sharing gives the Extra that e's map was made of where its producer says
+// that it is shared, else nil.
+func sharing(e *auditevent.AuditEvent) *Extra {
+	ev, _ := e.Metadata.Extra["event"].(*Event)
+	if ev == nil || ev.of == nil || !ev.of.Shared {
+		return nil
+	}
+	x := ev.of
+	if x.at != e || x.Event != ev || x.Session == nil || x.keys != x.known() || len(e.Metadata.Extra) != bits.OnesCount16(x.keys) {
+		return nil
+	}
+	return x
+}
