@@ -11,6 +11,7 @@ import (
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/auditd"
+	"auditreplay/pkg/tracker"
 )
 
 // sequence is a part of an input that is read from its first stretch to its
@@ -148,13 +149,14 @@ const batchSize = 512
 // reads to the side that writes.
 type batch struct {
 	units  []*auditd.Unit
-	events []auditd.Event // built; what they hold is reused
-	bare   []bool         // not built: of no session, and not to be written
-	err    error          // of the reading side; no batch follows
+	bare   []bool         // not to be built: of no session, and not to be written
+	events []auditd.Event // built already, where built says so; what they hold is reused
+	built  bool
+	err    error // of the reading side; no batch follows
 }
 
-// feed is the side that reads: it puts records together to events and builds
-// them.
+// feed is the side that reads: it puts records together to events, and builds
+// them where the side that writes is behind.
 type feed struct {
 	r       *run
 	re      *auditd.Reassembler
@@ -164,10 +166,12 @@ type feed struct {
 	failed  error
 	before  int64 // all records of an earlier time have been read
 	between interval
+	bares   bool // there may be bare events
 }
 
 func newFeed(r *run) *feed {
-	f := &feed{r: r, re: auditd.NewReassembler(), builder: auditd.NewBuilder(), before: math.MinInt64, between: r.wanted()}
+	f := &feed{r: r, re: auditd.NewReassembler(), builder: auditd.NewBuilder(), before: math.MinInt64, between: r.wanted(),
+		bares: r.opt.Scope != ScopeAll}
 	f.re.Duplicates = func(rec *auditd.Record) {
 		rec.Pos.Source.Counts.Duplicate++
 		rec.Pos.Source.Counts.Evidence--
@@ -201,7 +205,7 @@ func (f *feed) fill(b *batch) bool {
 	for _, u := range b.units {
 		f.re.Release(u)
 	}
-	b.units, b.bare = b.units[:0], b.bare[:0]
+	b.units, b.bare, b.built = b.units[:0], b.bare[:0], false
 	for len(b.units) < batchSize {
 		u := f.re.Next(f.before)
 		if u == nil {
@@ -214,18 +218,27 @@ func (f *feed) fill(b *batch) bool {
 			}
 			continue
 		}
-		n := len(b.units)
-		if n == len(b.events) {
-			b.events = append(b.events, auditd.Event{})
-		}
-		bare := f.r.bare(u)
-		if !bare {
-			f.builder.Build(u.Records, &b.events[n])
-			b.events[n].Late = u.Late
-		}
-		b.units, b.bare = append(b.units, u), append(b.bare, bare)
+		b.units, b.bare = append(b.units, u), append(b.bare, f.bares && f.r.bare(u))
 	}
 	return true
+}
+
+// build builds the events of a batch.
+func (f *feed) build(b *batch) {
+	for len(b.events) < len(b.units) {
+		b.events = append(b.events, auditd.Event{})
+	}
+	for i, u := range b.units {
+		if !b.bare[i] {
+			buildUnit(f.builder, u, &b.events[i])
+		}
+	}
+	b.built = true
+}
+
+func buildUnit(b *auditd.Builder, u *auditd.Unit, ev *auditd.Event) {
+	b.Build(u.Records, ev)
+	ev.Late = u.Late
 }
 
 // read reads one more chunk, of the sequence with the lowest time to come.
@@ -260,11 +273,10 @@ func (f *feed) read() error {
 // bare reports whether an event is of no session, will not be written, and
 // tells nothing about the processes of a login.
 func (r *run) bare(u *auditd.Unit) bool {
-	if r.opt.Scope == ScopeAll || !auditd.Sessionless(u.Records) {
+	if !auditd.Sessionless(u.Records) {
 		return false
 	}
-	t := r.trackers[bootKey{u.Host, r.hosts[u.Host].bootAt(u.Millis)}]
-	return t == nil || !t.NeedsProcesses()
+	return !r.processes[bootKey{u.Host, r.hosts[u.Host].bootAt(u.Millis)}]
 }
 
 // emit reads the records again and writes all events in order: reading and
@@ -272,28 +284,30 @@ func (r *run) bare(u *auditd.Unit) bool {
 func (r *run) emit() error {
 	f := newFeed(r)
 	defer f.close()
-	for key := range r.hosts { // the trackers are made before two sides use them
-		for b := range r.hosts[key].boots {
-			r.tracker(bootKey{key, b})
+	out := &sink{r: r, builder: auditd.NewBuilder()}
+	r.processes = make(map[bootKey]bool)
+	for key, t := range r.trackers {
+		if t.NeedsProcesses() {
+			r.processes[key] = true
 		}
 	}
 	if r.opt.Workers == 1 {
 		var b batch
 		for more := true; more; {
 			more = f.fill(&b)
-			if err := r.consume(&b); err != nil {
+			if err := out.consume(&b); err != nil {
 				return err
 			}
 		}
-		return r.itemsBefore(time.Time{}, 0)
+		return r.itemsBefore(math.MaxInt64, math.MaxInt)
 	}
-	return r.emitAside(f)
+	return r.emitAside(f, out)
 }
 
 // batchesAhead is how many batches the reading side may be ahead.
 const batchesAhead = 4
 
-func (r *run) emitAside(f *feed) error {
+func (r *run) emitAside(f *feed, out *sink) error {
 	full, free := make(chan *batch, batchesAhead), make(chan *batch, batchesAhead)
 	for range batchesAhead {
 		free <- new(batch)
@@ -302,6 +316,9 @@ func (r *run) emitAside(f *feed) error {
 		defer close(full)
 		for b := range free {
 			more := f.fill(b)
+			if len(full) > 0 {
+				f.build(b)
+			}
 			full <- b
 			if !more {
 				return
@@ -311,7 +328,7 @@ func (r *run) emitAside(f *feed) error {
 	var failed error
 	for b := range full {
 		if failed == nil {
-			if failed = r.consume(b); failed != nil {
+			if failed = out.consume(b); failed != nil {
 				close(free) // the other side ends with the batch it has
 			}
 		}
@@ -322,30 +339,55 @@ func (r *run) emitAside(f *feed) error {
 	if failed != nil {
 		return failed
 	}
-	return r.itemsBefore(time.Time{}, 0)
+	return r.itemsBefore(math.MaxInt64, math.MaxInt)
+}
+
+// sink is the side that writes.
+type sink struct {
+	r       *run
+	builder *auditd.Builder
+	event   auditd.Event
+	last    struct { // whose events came last
+		key bootKey
+		t   *tracker.SessionTracker
+	}
 }
 
 // consume gives a batch's events to the trackers of their boots, after all
 // logins and logouts that stand before them.
-func (r *run) consume(b *batch) error {
+func (o *sink) consume(b *batch) error {
+	sum := &o.r.sum
 	for i, u := range b.units {
-		r.sum.Events++
+		sum.Events++
 		if u.Late {
-			r.sum.Late++
+			sum.Late++
 		}
 		if b.bare[i] {
-			r.sum.Bare++
+			sum.Bare++
 			continue
 		}
-		if err := r.itemsBefore(time.UnixMilli(u.Millis).UTC(), u.Host); err != nil {
+		if err := o.r.itemsBefore(u.Millis, u.Host); err != nil {
 			return err
 		}
-		t := r.tracker(bootKey{u.Host, r.hosts[u.Host].bootAt(u.Millis)})
-		if err := t.Event(&b.events[i]); err != nil {
+		ev := &o.event
+		if b.built {
+			ev = &b.events[i]
+		} else {
+			buildUnit(o.builder, u, ev)
+		}
+		if err := o.tracker(u).Event(ev); err != nil {
 			return err
 		}
 	}
 	return b.err
+}
+
+func (o *sink) tracker(u *auditd.Unit) *tracker.SessionTracker {
+	key := bootKey{u.Host, o.r.hosts[u.Host].bootAt(u.Millis)}
+	if o.last.t == nil || o.last.key != key {
+		o.last.key, o.last.t = key, o.r.tracker(key)
+	}
+	return o.last.t
 }
 
 // item is a UserLogin or UserLogout on its way out.
@@ -386,15 +428,16 @@ func cmpBool(a, b bool) int {
 	return 1
 }
 
-// itemsBefore writes the logins and logouts that stand before an event of
-// that time and host; all that are left for the zero time.
-func (r *run) itemsBefore(at time.Time, host int) error {
+// itemsBefore writes the logins and logouts that stand before an event of that
+// time (milliseconds since the epoch) and host.
+func (r *run) itemsBefore(millis int64, host int) error {
 	for len(r.items) > 0 {
 		it := &r.items[0]
-		if !at.IsZero() && (it.at.After(at) || it.at.Equal(at) && it.login.host > host) {
+		if millis < r.nextItem || millis == r.nextItem && it.after(millis, host) {
 			return nil
 		}
 		r.items = r.items[1:]
+		r.aimItems()
 		t := r.tracker(bootKey{it.login.host, it.login.boot})
 		var err error
 		if it.logout {
@@ -407,4 +450,18 @@ func (r *run) itemsBefore(at time.Time, host int) error {
 		}
 	}
 	return nil
+}
+
+// after reports whether the item stands behind an event of the millisecond in
+// which it is itself.
+func (it *item) after(millis int64, host int) bool {
+	at := time.UnixMilli(millis)
+	return it.at.After(at) || it.at.Equal(at) && it.login.host > host
+}
+
+// aimItems notes when the next item is.
+func (r *run) aimItems() {
+	if len(r.items) > 0 {
+		r.nextItem = r.items[0].at.UnixMilli()
+	}
 }

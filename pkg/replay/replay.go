@@ -62,7 +62,10 @@ type run struct {
 	trackers map[bootKey]*tracker.SessionTracker
 	joined   bool
 	items    []item
+	nextItem int64 // when the first of them is, in milliseconds since the epoch
 	sum      Summary
+
+	processes map[bootKey]bool // boots where events of no session may be a login's
 }
 
 // Run reads all sources and writes their events to w, in the order of
@@ -186,6 +189,7 @@ func (r *run) join() error {
 	}
 	r.joined = true
 	r.makeItems()
+	r.aimItems()
 	return nil
 }
 
