@@ -42,16 +42,7 @@ type loginAt struct {
 // auditedHosts sorts what the scan kept by host and time.
 func (s *scan) auditedHosts(hosts int) []audited {
 	out := make([]audited, hosts)
-	for _, st := range s.stamps {
-		h := s.nodes[st.node].host
-		out[h].stamps = append(out[h].stamps, st)
-	}
-	for i := range out {
-		slices.SortFunc(out[i].stamps, func(a, b stamp) int {
-			return cmp.Or(cmp.Compare(a.millis, b.millis), cmp.Compare(a.serial, b.serial))
-		})
-		out[i].stamps = slices.CompactFunc(out[i].stamps, func(a, b stamp) bool { return a.millis == b.millis && a.serial == b.serial })
-	}
+	s.sortStamps(out)
 	for i := range s.marks {
 		m := &s.marks[i]
 		a := &out[s.nodes[m.node].host]
@@ -75,6 +66,30 @@ func (s *scan) auditedHosts(hosts int) []audited {
 		slices.Sort(out[i].kernel)
 	}
 	return out
+}
+
+// sortStamps gives each host its stamps, in the order of time.
+func (s *scan) sortStamps(out []audited) {
+	host := func(st *stamp) int { return s.nodes[st.node].host }
+	slices.SortFunc(s.stamps, func(a, b stamp) int {
+		if a.node != b.node {
+			if c := cmp.Compare(host(&a), host(&b)); c != 0 {
+				return c
+			}
+		}
+		if a.millis != b.millis {
+			return cmp.Compare(a.millis, b.millis)
+		}
+		return cmp.Compare(a.serial, b.serial)
+	})
+	for from := 0; from < len(s.stamps); {
+		h, to := host(&s.stamps[from]), from+1
+		for to < len(s.stamps) && host(&s.stamps[to]) == h {
+			to++
+		}
+		out[h].stamps = slices.CompactFunc(s.stamps[from:to:to], func(a, b stamp) bool { return a.millis == b.millis && a.serial == b.serial })
+		from = to
+	}
 }
 
 // cuts gives the times at which the audit log shows a new boot to begin: the

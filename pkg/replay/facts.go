@@ -126,26 +126,39 @@ func (fs *facts) fail(err error) {
 	}
 }
 
+// factNumbers is how many bytes the numbers of a fact take, encoded.
+const factNumbers = 62
+
 // appendFact appends f: its length in four bytes, its numbers, its strings.
 func appendFact(b []byte, f *fact, source uint32) []byte {
 	start := len(b)
-	flags := uint64(0)
-	if f.HasSes {
-		flags |= 1
-	}
-	if f.OK {
-		flags |= 2
-	}
-	b = append(b, 0, 0, 0, 0)
-	for _, n := range [...]uint64{uint64(f.Millis), uint64(f.Serial), uint64(f.Type), uint64(f.node), uint64(source), uint64(f.Pos.Line),
-		uint64(f.PID), uint64(f.PPID), uint64(f.Ses), uint64(f.AUID), uint64(f.OldSes), flags} {
-		b = binary.AppendUvarint(b, n)
-	}
+	b = append(b, make([]byte, 4+factNumbers)...)
+	n := b[start+4:]
+	put32, put64 := binary.LittleEndian.PutUint32, binary.LittleEndian.PutUint64
+	put64(n, uint64(f.Millis))
+	put64(n[8:], uint64(f.Pos.Line))
+	put64(n[16:], uint64(f.PID))
+	put64(n[24:], uint64(f.PPID))
+	put32(n[32:], f.Serial)
+	put32(n[36:], uint32(f.Type))
+	put32(n[40:], uint32(f.node))
+	put32(n[44:], source)
+	put32(n[48:], f.Ses)
+	put32(n[52:], f.AUID)
+	put32(n[56:], f.OldSes)
+	n[60], n[61] = flag(f.HasSes), flag(f.OK)
 	for _, s := range f.texts() {
 		b = append(binary.AppendUvarint(b, uint64(len(*s))), *s...)
 	}
 	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start-4))
 	return b
+}
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // factText gives the fact that b starts with, without its length.
@@ -160,19 +173,18 @@ var errFact = errors.New("temporary file: not what was written")
 
 // decode gives the fact of a text and the number of its source.
 func (fs *facts) decode(b []byte, f *fact) (source uint32, err error) {
-	*f = fact{}
-	var n [12]uint64
-	for i := range n {
-		v, size := binary.Uvarint(b)
-		if size <= 0 {
-			return 0, errFact
-		}
-		n[i], b = v, b[size:]
+	if len(b) < factNumbers {
+		return 0, errFact
 	}
-	f.Millis, f.Serial, f.Type, f.node = int64(n[0]), uint32(n[1]), auparse.AuditMessageType(n[2]), int32(n[3])
-	f.Pos = ingest.Pos{Source: fs.sources[n[4]], Line: int64(n[5])}
-	f.PID, f.PPID, f.Ses, f.AUID, f.OldSes = int(n[6]), int(n[7]), uint32(n[8]), uint32(n[9]), uint32(n[10])
-	f.HasSes, f.OK = n[11]&1 != 0, n[11]&2 != 0
+	get32, get64 := binary.LittleEndian.Uint32, binary.LittleEndian.Uint64
+	*f = fact{node: int32(get32(b[40:]))}
+	f.Millis, f.Serial, f.Type = int64(get64(b)), get32(b[32:]), auparse.AuditMessageType(get32(b[36:]))
+	source = get32(b[44:])
+	f.Pos = ingest.Pos{Source: fs.sources[source], Line: int64(get64(b[8:]))}
+	f.PID, f.PPID = int(get64(b[16:])), int(get64(b[24:]))
+	f.Ses, f.AUID, f.OldSes = get32(b[48:]), get32(b[52:]), get32(b[56:])
+	f.HasSes, f.OK = b[60] == 1, b[61] == 1
+	b = b[factNumbers:]
 	for _, s := range f.texts() {
 		v, size := binary.Uvarint(b)
 		if size <= 0 || v > uint64(len(b)-size) {
@@ -180,7 +192,7 @@ func (fs *facts) decode(b []byte, f *fact) (source uint32, err error) {
 		}
 		*s, b = fs.str(b[size:size+int(v)]), b[size+int(v):]
 	}
-	return uint32(n[4]), nil
+	return source, nil
 }
 
 // maxFactStrings bounds the strings that facts share.

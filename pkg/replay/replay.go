@@ -64,6 +64,7 @@ type run struct {
 	items    []item
 	nextItem int64 // when the first of them is, in milliseconds since the epoch
 	sum      Summary
+	counted  counted
 
 	processes map[bootKey]bool // boots where events of no session may be a login's
 }
@@ -73,7 +74,8 @@ type run struct {
 func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Summary, error) {
 	r := &run{opt: opt, roots: make(map[int]*root.Root), scan: newScan(), ends: make(map[bootKey]*endings),
 		trackers: make(map[bootKey]*tracker.SessionTracker)}
-	r.w = auditevent.NewAuditEventWriter(&counted{w, &r.sum})
+	r.counted.next = w
+	r.w = auditevent.NewAuditEventWriter(&r.counted)
 	r.scan.rejects = func(pos ingest.Pos, what string, raw []byte) error {
 		r.sum.Rejected++
 		if len(r.sum.FirstRejects) < maxShown {

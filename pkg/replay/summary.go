@@ -81,28 +81,50 @@ func (s *Summary) Read() int64 {
 
 // counted counts the events on their way to the next encoder.
 type counted struct {
-	next auditevent.EventEncoder
-	sum  *Summary
+	next     auditevent.EventEncoder
+	produced tally // by type
+	actions  tally // UserActions by attribution
 }
 
 func (c *counted) Encode(v any) error {
 	e := v.(*auditevent.AuditEvent)
-	if c.sum.Produced == nil {
-		c.sum.Produced = make(map[string]int64)
-		c.sum.Actions = make(map[string]int64)
-	}
-	c.sum.Produced[e.Type]++
+	c.produced.add(e.Type)
 	if e.Type == schema.TypeAction {
-		c.sum.Actions[schema.Of(e).Session.Attribution]++
+		c.actions.add(schema.Of(e).Session.Attribution)
 	}
 	return c.next.Encode(v)
 }
 
+// tally counts a few words.
+type tally []struct {
+	word string
+	n    int64
+}
+
+func (t *tally) add(word string) {
+	for i := range *t {
+		if (*t)[i].word == word {
+			(*t)[i].n++
+			return
+		}
+	}
+	*t = append(*t, struct {
+		word string
+		n    int64
+	}{word, 1})
+}
+
+func (t tally) table() map[string]int64 {
+	m := make(map[string]int64)
+	for _, w := range t {
+		m[w.word] = w.n
+	}
+	return m
+}
+
 func (r *run) summary() *Summary {
 	s := &r.sum
-	if s.Produced == nil {
-		s.Produced = make(map[string]int64)
-	}
+	s.Produced, s.Actions = r.counted.produced.table(), r.counted.actions.table()
 	s.Produced[schema.TypeSystem] += s.Bare
 	s.LeftOut, s.Bare = s.LeftOut+s.Bare, 0
 	s.Sources, s.Hosts = nil, nil

@@ -15,7 +15,9 @@ const separator = 0x1D
 // program chose, ends with an apostrophe, which no enrichment does.
 func splitEnriched(body []byte) (rest, enriched []byte) {
 	if i := bytes.IndexByte(body, separator); i >= 0 {
-		i += bytes.LastIndexByte(body[i:], separator)
+		for next := bytes.IndexByte(body[i+1:], separator); next >= 0; next = bytes.IndexByte(body[i+1:], separator) {
+			i += 1 + next
+		}
 		tail := body[i+1:]
 		if len(tail) == 0 || isUpper(tail[0]) && tail[len(tail)-1] != '\'' {
 			return body[:i], tail

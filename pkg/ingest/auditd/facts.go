@@ -233,14 +233,16 @@ func scanFields(body []byte, field func(name, value []byte, inner bool), word fu
 			body = body[1:]
 			continue
 		}
-		eq := bytes.IndexByte(body, '=')
-		sp := bytes.IndexByte(body, ' ')
-		if eq < 0 {
+		eq := 0
+		for eq < len(body) && body[eq] != '=' && body[eq] != ' ' {
+			eq++
+		}
+		if eq == len(body) {
 			return
 		}
-		if sp >= 0 && sp < eq {
-			word(body[:sp])
-			body = body[sp+1:]
+		if body[eq] == ' ' {
+			word(body[:eq])
+			body = body[eq+1:]
 			continue
 		}
 		name := body[:eq]

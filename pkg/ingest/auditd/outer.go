@@ -131,23 +131,23 @@ func (b *Builder) fill(ev *Event, sys, main int) {
 	if sys < 0 && main >= 0 {
 		b.borrow(ev, main)
 	}
-	ev.PID = ev.pid("pid", first(o.pid, rest.pid))
-	ev.PPID = ev.pid("ppid", first(o.ppid, rest.ppid))
-	ev.Ses = b.id(first(ids.ses, o.ses, rest.ses))
-	ev.AUID = b.id(first(ids.auid, o.auid, rest.auid))
-	ev.UID = b.id(first(o.uid, rest.uid))
-	ev.EUID = b.id(first(o.euid, rest.euid))
+	ev.PID = ev.pid("pid", either(o.pid, rest.pid))
+	ev.PPID = ev.pid("ppid", either(o.ppid, rest.ppid))
+	ev.Ses = b.id(either(ids.ses, either(o.ses, rest.ses)))
+	ev.AUID = b.id(either(ids.auid, either(o.auid, rest.auid)))
+	ev.UID = b.id(either(o.uid, rest.uid))
+	ev.EUID = b.id(either(o.euid, rest.euid))
 	ev.OldSes, ev.OldAUID = b.id(b.main.oldSes), b.id(b.main.oldAUID)
-	if v := first(o.tty, rest.tty); !absent(v) && string(v) != "(none)" {
+	if v := either(o.tty, rest.tty); !absent(v) && string(v) != "(none)" {
 		ev.TTY = b.str(plain(v))
 	}
-	ev.Comm = ev.known(first(o.comm, rest.comm))
-	ev.Exe = ev.known(first(o.exe, rest.exe))
-	ev.CWD = ev.known(first(o.cwd, rest.cwd))
-	b.setSyscall(ev, first(o.arch, rest.arch), first(o.syscall, rest.syscall))
-	b.setExit(ev, first(o.exit, rest.exit))
+	ev.Comm = ev.known(either(o.comm, rest.comm))
+	ev.Exe = ev.known(either(o.exe, rest.exe))
+	ev.CWD = ev.known(either(o.cwd, rest.cwd))
+	b.setSyscall(ev, either(o.arch, rest.arch), either(o.syscall, rest.syscall))
+	b.setExit(ev, either(o.exit, rest.exit))
 	b.setKeys(ev)
-	ev.setResult(b.self.success, first(b.main.res, b.main.success, b.other.res))
+	ev.setResult(b.self.success, either(b.main.res, either(b.main.success, b.other.res)))
 	b.names(ev, at)
 	if at != sys && sys >= 0 {
 		b.names(ev, sys)
@@ -210,8 +210,8 @@ func (b *Builder) claims(ev *Event, main int) {
 			}
 		}
 		b.forged(ev, in)
-		op, acct, addr, host = first(in.op, op), first(in.acct, acct), first(in.addr, addr), first(in.hostname, host)
-		term, res = first(in.term, term), first(in.res, in.success, res)
+		op, acct, addr, host = either(in.op, op), either(in.acct, acct), either(in.addr, addr), either(in.hostname, host)
+		term, res = either(in.term, term), either(in.res, either(in.success, res))
 		if ev.Exe == nil {
 			ev.Exe = ev.known(in.exe)
 		}
@@ -263,14 +263,12 @@ func (ev *Event) known(v []byte) Text {
 	return ev.text(v)
 }
 
-// first gives the first of the values that there is.
-func first(vs ...[]byte) []byte {
-	for _, v := range vs {
-		if v != nil {
-			return v
-		}
+// either gives v, or w where there is no v.
+func either(v, w []byte) []byte {
+	if v != nil {
+		return v
 	}
-	return nil
+	return w
 }
 
 // Result of an event.

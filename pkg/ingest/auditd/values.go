@@ -2,6 +2,7 @@ package auditd
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strconv"
 
 	"github.com/elastic/go-libaudit/v2/auparse"
@@ -15,15 +16,33 @@ func (b *Builder) str(v []byte) string {
 	if len(v) > 64 {
 		return string(v)
 	}
-	h := uint32(2166136261)
-	for _, c := range v {
-		h = (h ^ uint32(c)) * 16777619
+	// Two places for each, so that two strings of one event are not each
+	// other's end again and again.
+	at := place(v) % uint32(len(b.interned))
+	one, two := &b.interned[at], &b.interned[at^1]
+	switch {
+	case *one == string(v):
+		return *one
+	case *two == string(v):
+		return *two
 	}
-	s := &b.interned[(h^h>>16)%uint32(len(b.interned))]
-	if *s != string(v) {
-		*s = string(v)
+	*one, *two = string(v), *one
+	return *one
+}
+
+// place gives a number that depends on the first and the last eight bytes.
+func place(v []byte) uint32 {
+	var first, last uint64
+	if n := len(v); n >= 8 {
+		first, last = binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[n-8:])
+	} else {
+		for _, c := range v {
+			first = first<<8 | uint64(c)
+		}
 	}
-	return *s
+	h := (first ^ uint64(len(v))) * 0x9E3779B97F4A7C15 // Knuth's multiplicative hashing
+	h = (h ^ h>>32 ^ last) * 0x9E3779B97F4A7C15
+	return uint32(h >> 40)
 }
 
 // value is str for a field that may be absent.
@@ -161,7 +180,7 @@ func (b *Builder) setExit(ev *Event, v []byte) {
 // setKeys reads key= of the event's records: the keys of the audit rules that
 // asked for it. Several are joined by 0x01, which makes the whole hex.
 func (b *Builder) setKeys(ev *Event) {
-	key := first(b.self.key, b.main.key)
+	key := either(b.self.key, b.main.key)
 	if absent(key) {
 		return
 	}
