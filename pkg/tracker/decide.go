@@ -18,10 +18,8 @@ const (
 
 // bind gives the session to the login.
 func (t *SessionTracker) bind(s *session, l *login, v verdict) {
-	s.login, l.session, s.Decided = l, s, true
-	f := t.loginFace(l)
-	f.sess.ID, f.sess.Evidence = s.ID, v.evidence
-	s.face = f
+	s.login, l.session = l, s
+	t.decide(s, decision{attribution: schema.BySSHD, evidence: t.shareEvidence(v.evidence)})
 	t.unwait(l)
 }
 
@@ -55,8 +53,7 @@ func (t *SessionTracker) loginFace(l *login) *face {
 
 // decideNone leaves the session without a name, and says why.
 func (t *SessionTracker) decideNone(s *session, reason string) {
-	s.Decided = true
-	s.face = t.noneFace(s, reason)
+	t.decide(s, decision{attribution: schema.None, reason: reason})
 }
 
 func (t *SessionTracker) noneFace(s *session, reason string) *face {
@@ -70,16 +67,15 @@ func (t *SessionTracker) noneFace(s *session, reason string) *face {
 	return f
 }
 
-// decideLocal marks a session that no sshd opened.
-func (t *SessionTracker) decideLocal(s *session) {
-	s.Decided = true
-	s.face = &face{source: auditevent.EventSource{Type: "local", Value: s.Exe}, subjects: t.auditSubjects(s),
+// localFace is what the events of a session show that no sshd opened.
+func (t *SessionTracker) localFace(s *session) *face {
+	return &face{source: auditevent.EventSource{Type: "local", Value: s.Exe}, subjects: t.auditSubjects(s),
 		sess: schema.Session{ID: s.ID, Boot: t.opt.Boot, Attribution: schema.Local, NotSSH: true}}
 }
 
-// decideAudit gives a session of sshd the identity that the audit log holds.
-func (t *SessionTracker) decideAudit(s *session) {
-	s.Decided = true
+// auditFace is what the events of a session of sshd show of which the audit
+// log alone says whose it is.
+func (t *SessionTracker) auditFace(s *session) *face {
 	f := &face{source: sourceOf(s.Addr, s.Port), subjects: t.auditSubjects(s),
 		sess: schema.Session{ID: s.ID, Boot: t.opt.Boot, Attribution: schema.ByAudit}}
 	if s.KeyPrint != "" || s.KeyID != "" {
@@ -101,7 +97,7 @@ func (t *SessionTracker) decideAudit(s *session) {
 			f.sess.Evidence = append(f.sess.Evidence, c.what)
 		}
 	}
-	s.face = f
+	return f
 }
 
 func (t *SessionTracker) auditSubjects(s *session) map[string]string {
@@ -121,9 +117,9 @@ func (t *SessionTracker) decideAlone(s *session) {
 	case len(s.Disputed) > 0 && (!known || ssh):
 		t.decideNone(s, "conflict: "+s.Disputed[0])
 	case known && !ssh:
-		t.decideLocal(s)
+		t.decide(s, decision{attribution: schema.Local})
 	case known && (s.Acct != "" || s.Addr != ""):
-		t.decideAudit(s)
+		t.decide(s, decision{attribution: schema.ByAudit})
 	default:
 		t.decideNone(s, reasonNoLogin)
 	}

@@ -82,9 +82,9 @@ func (t *SessionTracker) Decisions() ([]SessionDecision, []LoginDecision) {
 		d := SessionDecision{ID: s.ID, Boot: t.opt.Boot, Leader: s.Leader, Opened: s.Opened, Closed: s.Closed, HasLogin: s.ByLogin,
 			AUID: s.AUID, Exe: s.Exe, Account: s.account(t), Address: s.Addr, Port: s.Port, Terminal: s.Terminal,
 			Records: slices.Clone(s.cited), Disputed: slices.Clone(s.Disputed), Rejected: rejections(s.rejected)}
-		if s.face != nil {
-			d.Attribution, d.Reason = s.face.sess.Attribution, s.face.sess.Reason
-			d.Evidence = slices.Clone(s.face.sess.Evidence)
+		if s.Decided {
+			sess := &t.face(s).sess
+			d.Attribution, d.Reason, d.Evidence = sess.Attribution, sess.Reason, slices.Clone(sess.Evidence)
 		}
 		if s.login != nil {
 			d.Login = at(s.login)

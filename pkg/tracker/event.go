@@ -152,7 +152,7 @@ func (t *SessionTracker) faceOf(ev *auditd.Event, s *session) *face {
 	if len(s.nested) > 0 {
 		return t.procs.faceOf(t, ev, s)
 	}
-	return s.face
+	return t.face(s)
 }
 
 // cutOff reports whether a record ends in the middle of its session's number.
@@ -205,11 +205,12 @@ func (t *SessionTracker) flush(s *session) error {
 	if len(s.held) == 0 {
 		return nil
 	}
-	if err := t.writeLoginOf(s.face); err != nil {
+	f := t.face(s)
+	if err := t.writeLoginOf(f); err != nil {
 		return err
 	}
 	for len(s.held) > 0 {
-		if err := t.write(s.held[0], s.face); err != nil {
+		if err := t.write(s.held[0], f); err != nil {
 			return err
 		}
 		s.held[0] = nil

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"auditreplay/pkg/ingest/auditd"
+	"auditreplay/pkg/schema"
 
 	"github.com/elastic/go-libaudit/v2/auparse"
 )
@@ -167,7 +168,7 @@ func (t *SessionTracker) recheck(s *session) {
 		t.revoke(s, "conflict: "+l.conflictText())
 	case known && !ssh:
 		s.Revoked = true
-		t.decideLocal(s)
+		t.decide(s, decision{attribution: schema.Local})
 	case v.against != "":
 		t.revoke(s, "conflict: "+v.against)
 	}

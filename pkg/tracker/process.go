@@ -131,7 +131,7 @@ func (p *processes) faceOf(t *SessionTracker, ev *auditd.Event, s *session) *fac
 		if shared {
 			return t.noneFace(s, reasonShared)
 		}
-		return s.face
+		return t.face(s)
 	}
 	pid, ppid := ev.PID, ev.PPID
 	for range maxAncestors {
@@ -144,7 +144,7 @@ func (p *processes) faceOf(t *SessionTracker, ev *auditd.Event, s *session) *fac
 			if !s.Closed.IsZero() && at.After(s.Closed) {
 				break
 			}
-			return s.face
+			return t.face(s)
 		}
 		if ppid == 0 {
 			ppid = p.table[pid].PPID

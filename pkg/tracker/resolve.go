@@ -22,6 +22,7 @@ type pair struct {
 func (t *SessionTracker) Resolve() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.resolving = true
 	t.learnAccounts()
 	t.openNamedSessions()
 	all := t.sessionList()

@@ -107,6 +107,9 @@ func (r *restorer) session(s *session, saved *savedSession) error {
 	if s.Decided && s.face == nil {
 		return fmt.Errorf("tracker state: session %s is decided and has no face", s.ID)
 	}
+	if s.face != nil {
+		s.decision = decision{s.face.sess.Attribution, s.face.sess.Reason, s.face.sess.Evidence}
+	}
 	for _, n := range saved.Nested {
 		s.nested = append(s.nested, &nested{PID: n.PID, Since: n.Since, Until: n.Until, login: r.of(n.Login)})
 	}

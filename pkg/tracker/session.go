@@ -18,9 +18,11 @@ type session struct {
 	older  *session // an earlier session of this boot that had the same id
 	nested []*nested
 	cited  []Citation
+	terse  bool // nothing is cited
 
 	login    *login
-	face     *face     // what its events show, once it is decided
+	decision decision
+	face     *face     // what its events show, where it was built: see SessionTracker.face
 	held     []*output // events that wait for the decision, or for the writer
 	rejected []rejection
 }
@@ -162,7 +164,7 @@ func (s *session) old(at time.Time) bool {
 
 // cite remembers where a record stands.
 func (s *session) cite(what string, pos ingest.Pos) {
-	if pos.Source == nil || len(s.cited) >= maxCited {
+	if s.terse || pos.Source == nil || len(s.cited) >= maxCited {
 		return
 	}
 	n := 0

@@ -116,6 +116,7 @@ func (p savedPos) at(source func(string) *ingest.Source) ingest.Pos {
 
 // saver numbers what refers to each other.
 type saver struct {
+	t        *SessionTracker
 	logins   map[*login]int
 	sessions map[*session]int
 	loginOf  []*login
@@ -139,7 +140,7 @@ func (v *saver) login(l *login) int {
 func (t *SessionTracker) Snapshot() ([]byte, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	v := &saver{logins: make(map[*login]int), sessions: make(map[*session]int)}
+	v := &saver{t: t, logins: make(map[*login]int), sessions: make(map[*session]int)}
 	for _, l := range t.logins {
 		v.login(l)
 	}
@@ -191,7 +192,10 @@ func (v *saver) savedLogin(l *login, listed bool) savedLogin {
 }
 
 func (v *saver) session(s *session) savedSession {
-	out := savedSession{claims: s.claims, Login: v.login(s.login), Face: v.face(s.face), Rejected: v.rejections(s.rejected)}
+	out := savedSession{claims: s.claims, Login: v.login(s.login), Rejected: v.rejections(s.rejected)}
+	if s.Decided {
+		out.Face = v.face(v.t.face(s))
+	}
 	for _, n := range s.nested {
 		out.Nested = append(out.Nested, savedNested{n.PID, n.Since, n.Until, v.login(n.login)})
 	}

@@ -38,6 +38,9 @@ type Options struct {
 	AllHaveSes bool
 	// Raw puts the records' own lines into every event.
 	Raw bool
+	// Terse leaves out what only Decisions shows: the records that speak of a
+	// session.
+	Terse bool
 	// Paths fills schema.Event.Paths, for selections by path.
 	Paths bool
 	// Names gives people's names for a key (or, with ca, for a CA).
@@ -55,24 +58,28 @@ type SessionTracker struct {
 	log *zap.SugaredLogger
 	opt Options
 
-	sessions map[string]*session // by audit session id; the newest of an id
-	byLeader map[int][]*session
-	risen    []rise   // LOGINs whose id was above all before
-	logins   []*login // accepted, in the order they came
-	byDetail map[*sshd.Login]*login
-	waiting  map[int][]*login // by pid: those that no session claimed
-	accounts map[string]string
-	target   map[string]string
-	now      time.Time // time of the latest event
-	sticky   error     // a write that failed where no error can be returned
-	resolved bool
-	shared   bool // by Resolve: several logins share a session
-	out      output
-	procs    processes
-	owners   map[*login]*face // of logins without a session
-	usual    *window          // how far LOGIN stands from its Accepted line on this boot, where that is known
-	fromAPI  auditd.Event
-	facts    *auditd.Facts
+	sessions  map[string]*session // by audit session id; the newest of an id
+	byLeader  map[int][]*session
+	risen     []rise   // LOGINs whose id was above all before
+	logins    []*login // accepted, in the order they came
+	byDetail  map[*sshd.Login]*login
+	waiting   map[int][]*login // by pid: those that no session claimed
+	accounts  map[string]string
+	target    map[string]string
+	now       time.Time // time of the latest event
+	sticky    error     // a write that failed where no error can be returned
+	resolved  bool
+	resolving bool // by Resolve, which knows all there is to be known
+	shared    bool // by Resolve: several logins share a session
+	out       output
+	procs     processes
+	owners    map[*login]*face    // of logins without a session
+	evidence  map[string][]string // by their words: sessions share them
+	faced     []*session          // that keep a face that can be built again
+	oldest    int                 // of them
+	usual     *window             // how far LOGIN stands from its Accepted line on this boot, where that is known
+	fromAPI   auditd.Event
+	facts     *auditd.Facts
 }
 
 // rise is a LOGIN with the highest id so far.
@@ -97,7 +104,7 @@ func New(w *auditevent.EventWriter, l *zap.SugaredLogger, opt Options) *SessionT
 	t := &SessionTracker{w: w, log: l, opt: opt, facts: auditd.NewFacts(),
 		sessions: make(map[string]*session), byLeader: make(map[int][]*session),
 		waiting: make(map[int][]*login), byDetail: make(map[*sshd.Login]*login),
-		accounts: make(map[string]string), owners: make(map[*login]*face)}
+		accounts: make(map[string]string), owners: make(map[*login]*face), evidence: make(map[string][]string)}
 	if opt.Host != "" || opt.MachineID != "" {
 		t.target = make(map[string]string, 2)
 		setIf(t.target, "host", opt.Host)
@@ -218,7 +225,7 @@ func (t *SessionTracker) LifeOf(d *sshd.Login, next time.Time) {
 
 // open opens a session with that id.
 func (t *SessionTracker) open(id string) *session {
-	s := &session{claims: claims{ID: id}, older: t.sessions[id]}
+	s := &session{claims: claims{ID: id}, older: t.sessions[id], terse: t.opt.Terse}
 	t.sessions[id] = s
 	return s
 }

@@ -1,0 +1,71 @@
+package tracker
+
+import (
+	"slices"
+	"strings"
+
+	"auditreplay/pkg/schema"
+)
+
+// decision is whose a session is, and why.
+type decision struct {
+	attribution string
+	reason      string   // of schema.None
+	evidence    []string // of schema.BySSHD
+}
+
+// decide notes whose a session is. Where all is known beforehand its face is
+// built when an event of it comes; else now, because what the log says of a
+// session may grow while its events are written, and they are to look alike.
+func (t *SessionTracker) decide(s *session, d decision) {
+	s.Decided, s.decision, s.face = true, d, nil
+	if !t.resolving && !t.resolved {
+		s.face = t.newFace(s)
+	}
+}
+
+func (t *SessionTracker) newFace(s *session) *face {
+	switch d := &s.decision; d.attribution {
+	case schema.BySSHD:
+		f := t.loginFace(s.login)
+		f.sess.ID, f.sess.Evidence = s.ID, d.evidence
+		return f
+	case schema.Local:
+		return t.localFace(s)
+	case schema.ByAudit:
+		return t.auditFace(s)
+	default:
+		return t.noneFace(s, d.reason)
+	}
+}
+
+// maxFaces is how many sessions keep the face that was built for them; what
+// the others show is built again when it is asked for.
+const maxFaces = 1024
+
+// face is what the events of a decided session show.
+func (t *SessionTracker) face(s *session) *face {
+	if s.face != nil {
+		return s.face
+	}
+	s.face = t.newFace(s)
+	if len(t.faced) < maxFaces {
+		t.faced = append(t.faced, s)
+		return s.face
+	}
+	t.faced[t.oldest].face = nil
+	t.faced[t.oldest] = s
+	t.oldest = (t.oldest + 1) % maxFaces
+	return s.face
+}
+
+// shareEvidence gives the same words in a list that many sessions share.
+func (t *SessionTracker) shareEvidence(words []string) []string {
+	key := strings.Join(words, " ")
+	list, ok := t.evidence[key]
+	if !ok {
+		list = slices.Clone(words)
+		t.evidence[key] = list
+	}
+	return list
+}
