@@ -169,6 +169,12 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 	opt := o.replayOptions(in)
 	opt.Scope, opt.Transient, opt.Paths, opt.Known = scope, o.transient, sel.WantsPaths(), sel.Settle
 	opt.Between = sel.Interval
+	if o.transient && !o.saved {
+		opt.Known = func(log replay.Log) error {
+			limitMemory(log)
+			return sel.Settle(log)
+		}
+	}
 	opt.Log, opt.Reject, opt.Interrupted = log, rejects.add, interrupted
 	sum, err := o.fill(in.Inputs, v, out, sel, opt)
 	if err == nil {

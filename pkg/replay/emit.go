@@ -392,29 +392,35 @@ func (o *sink) tracker(u *auditd.Unit) *tracker.SessionTracker {
 
 // item is a UserLogin or UserLogout on its way out.
 type item struct {
-	at     time.Time
-	login  *loginOf
+	login  uint32 // which of the logins
 	logout bool
-	how    string
-	pos    ingest.Pos
+}
+
+// at is when the item happened, on the clock of its login's log.
+func (it item) at(logins []loginOf) time.Time {
+	l := &logins[it.login]
+	if it.logout {
+		return l.over.at
+	}
+	return l.Time
 }
 
 // makeItems lists the logins and logouts in the order of the output.
 func (r *run) makeItems() {
 	for i := range r.logins {
 		l := &r.logins[i]
-		r.items = append(r.items, item{at: l.Time, login: l, pos: l.Pos})
-		if !l.Accepted {
-			continue
-		}
-		if how, s, ok := r.ended(l); ok {
-			r.items = append(r.items, item{at: s.at, login: l, logout: true, how: how, pos: s.pos})
+		r.items = append(r.items, item{login: uint32(i)})
+		if _, _, ok := r.ended(l); ok && l.Accepted {
+			r.items = append(r.items, item{login: uint32(i), logout: true})
 		}
 	}
-	slices.SortStableFunc(r.items, func(a, b item) int {
-		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.login.host, b.login.host), cmp.Compare(a.login.boot, b.login.boot),
-			cmp.Compare(a.login.PID, b.login.PID), cmp.Compare(a.login.Text, b.login.Text), cmp.Compare(a.login.N, b.login.N),
-			cmpBool(a.logout, b.logout))
+	slices.SortStableFunc(r.items, func(x, y item) int {
+		if c := x.at(r.logins).Compare(y.at(r.logins)); c != 0 {
+			return c
+		}
+		a, b := &r.logins[x.login], &r.logins[y.login]
+		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.boot, b.boot), cmp.Compare(a.PID, b.PID),
+			cmp.Compare(a.Text, b.Text), cmp.Compare(a.N, b.N), cmpBool(x.logout, y.logout))
 	})
 }
 
@@ -432,18 +438,19 @@ func cmpBool(a, b bool) int {
 // time (milliseconds since the epoch) and host.
 func (r *run) itemsBefore(millis int64, host int) error {
 	for len(r.items) > 0 {
-		it := &r.items[0]
-		if millis < r.nextItem || millis == r.nextItem && it.after(millis, host) {
+		it := r.items[0]
+		if millis < r.nextItem || millis == r.nextItem && r.after(it, millis, host) {
 			return nil
 		}
 		r.items = r.items[1:]
 		r.aimItems()
-		t := r.tracker(bootKey{it.login.host, it.login.boot})
+		l := &r.logins[it.login]
+		t := r.tracker(bootKey{l.host, l.boot})
 		var err error
-		if it.logout {
-			err = t.WriteLogout(it.login.Login, it.at, it.pos, it.how)
+		if how, s, _ := r.ended(l); it.logout {
+			err = t.WriteLogout(l.Login, s.at, s.pos, how)
 		} else {
-			err = t.WriteLogin(it.login.Login)
+			err = t.WriteLogin(l.Login)
 		}
 		if err != nil {
 			return err
@@ -452,16 +459,16 @@ func (r *run) itemsBefore(millis int64, host int) error {
 	return nil
 }
 
-// after reports whether the item stands behind an event of the millisecond in
+// after reports whether an item stands behind an event of the millisecond in
 // which it is itself.
-func (it *item) after(millis int64, host int) bool {
-	at := time.UnixMilli(millis)
-	return it.at.After(at) || it.at.Equal(at) && it.login.host > host
+func (r *run) after(it item, millis int64, host int) bool {
+	at, event := it.at(r.logins), time.UnixMilli(millis)
+	return at.After(event) || at.Equal(event) && r.logins[it.login].host > host
 }
 
 // aimItems notes when the next item is.
 func (r *run) aimItems() {
 	if len(r.items) > 0 {
-		r.nextItem = r.items[0].at.UnixMilli()
+		r.nextItem = r.items[0].at(r.logins).UnixMilli()
 	}
 }
