@@ -176,7 +176,11 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 		}
 	}
 	opt.Log, opt.Reject, opt.Interrupted = log, rejects.add, interrupted
+	progress, shown := o.showProgress(cmd.OutOrStdout(), cmd.ErrOrStderr())
+	defer shown()
+	opt.Progress = progress
 	sum, err := o.fill(in.Inputs, v, out, sel, opt)
+	shown()
 	if err == nil {
 		err = rejects.Close()
 	}

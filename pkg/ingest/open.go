@@ -240,6 +240,9 @@ func (f *file) blob() blob {
 	}
 }
 
+// Stored is how many bytes of the file itself have been read.
+func (s *stream) Stored() int64 { return s.stored.Load() }
+
 // countStored counts what is read from a file itself.
 type countStored struct {
 	io.ReadSeeker

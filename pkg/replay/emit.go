@@ -86,7 +86,9 @@ func (s *sequence) read(sc *scan, c *auditd.Chunk, between interval) error {
 		return err
 	}
 	s.next++
+	s.in.progress.wrote(s.in, 1)
 	if s.from+s.next >= s.to || between.to < s.lowest() {
+		s.in.progress.wrote(s.in, s.to-s.from-s.next)
 		s.next = s.to - s.from
 		s.records.Close()
 	}
@@ -282,6 +284,7 @@ func (r *run) bare(u *auditd.Unit) bool {
 // emit reads the records again and writes all events in order: reading and
 // writing side by side where there is more than one worker, else in turn.
 func (r *run) emit() error {
+	r.opt.Progress.begin(Writing, slices.DeleteFunc(slices.Clone(r.inputs), func(in *input) bool { return len(in.stretches) == 0 }))
 	f := newFeed(r)
 	defer f.close()
 	out := &sink{r: r, builder: auditd.NewBuilder()}

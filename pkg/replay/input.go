@@ -25,6 +25,7 @@ type input struct {
 	damage    []string
 	cut       *ingest.Damage // where the bytes of a binary journal broke off
 	civil     civil          // of a log whose times lack year or zone
+	progress  *Progress
 }
 
 // stretch is a chunk of an input's records, as the first pass saw it.
@@ -51,7 +52,7 @@ func (in *input) open() (reader, *ingest.CountingReader, io.Closer, error) {
 		case err != nil:
 			return nil, nil, nil, err
 		}
-		return journal.NewBinary(at, size, in.src), nil, nil, nil
+		return journal.NewBinary(at, size, in.src), nil, in.progress.opens(in.src, func() int64 { return 0 }), nil
 	}
 	rc, err := in.src.OpenRaw()
 	if err != nil {
@@ -71,7 +72,22 @@ func (in *input) open() (reader, *ingest.CountingReader, io.Closer, error) {
 	default:
 		r = newAuditLog(count, in.src)
 	}
-	return r, count, rc, nil
+	taken := count.N.Load
+	if s, ok := rc.(interface{ Stored() int64 }); ok {
+		taken = s.Stored
+	}
+	return r, count, closers{rc, in.progress.opens(in.src, taken)}, nil
+}
+
+// closers are closed together.
+type closers []io.Closer
+
+func (cs closers) Close() error {
+	var errs []error
+	for _, c := range cs {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // auditLog reads audit.log itself as a carrier: every line that is one becomes

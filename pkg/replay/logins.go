@@ -23,6 +23,7 @@ type bootKey struct{ host, boot int }
 // readLogins makes logins of sshd's messages, and counts those that say again
 // what another source said.
 func (r *run) readLogins() error {
+	r.opt.Progress.begin(Joining, slices.DeleteFunc(slices.Clone(r.inputs), func(in *input) bool { return !in.messages }))
 	all, err := newMessages(r.scan, r.inputs, func(m *message) {
 		m.in.src.Counts.Duplicate++
 		m.in.src.Counts.Evidence--

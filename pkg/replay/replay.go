@@ -44,6 +44,8 @@ type Options struct {
 	// Between gives the time of the events that are wanted, once Known was
 	// called; zero is open. Others may be left out unread.
 	Between func() (from, to time.Time)
+	// Progress is told how far the run is; nil: nobody asks.
+	Progress *Progress
 	// Known is called once, when the evidence has been read for the first
 	// time; an error ends the run.
 	Known func(Log) error
@@ -118,11 +120,12 @@ func (r *run) addInputs(sources []*ingest.Source) {
 				}
 			}
 		}
-		r.inputs = append(r.inputs, &input{src: src, group: g})
+		r.inputs = append(r.inputs, &input{src: src, group: g, progress: r.opt.Progress})
 	}
 }
 
 func (r *run) readAll() error {
+	r.opt.Progress.begin(Reading, r.inputs)
 	for _, in := range r.inputs {
 		if err := r.scan.source(in); err != nil {
 			return err

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"auditreplay/pkg/replay"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// A run that takes longer than showAfter shows how far it is.
+const (
+	showAfter = time.Second
+	showEvery = 200 * time.Millisecond
+)
+
+// stages says what a run does in each of its stages.
+var stages = map[replay.Stage]string{
+	replay.Reading: "reading",
+	replay.Joining: "reading sshd's logs",
+	replay.Writing: "writing",
+}
+
+// showProgress shows on stderr how far the run is whose progress it gives,
+// until stop is called; only where stderr is a terminal and the events do not
+// go to one too.
+func (o *options) showProgress(stdout, stderr io.Writer) (p *replay.Progress, stop func()) {
+	term, ok := stderr.(*os.File)
+	if !ok || o.quiet || terminalWidth(term) == 0 || os.Getenv("TERM") == "dumb" {
+		return nil, func() {}
+	}
+	if out, ok := stdout.(*os.File); ok && (o.output == "" || o.output == "-") && terminalWidth(out) > 0 {
+		return nil, func() {}
+	}
+	p = new(replay.Progress)
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		drawProgress(p, term, end)
+	}()
+	return p, sync.OnceFunc(func() {
+		close(end)
+		<-ended
+	})
+}
+
+// drawProgress draws until end is closed, and leaves nothing behind. Each stage
+// has a bar of its own: their speeds differ, and with them the time left.
+func drawProgress(p *replay.Progress, term io.Writer, end <-chan struct{}) {
+	var bar *progressbar.ProgressBar
+	var drawn replay.Stage
+	clear := func() {
+		if bar != nil {
+			_ = bar.Clear() // a terminal that is gone shows nothing
+		}
+	}
+	defer clear()
+	wait := time.NewTimer(showAfter)
+	defer wait.Stop()
+	for {
+		select {
+		case <-end:
+			return
+		case <-wait.C:
+		}
+		wait.Reset(showEvery)
+		stage, done, total := p.Now()
+		if total == 0 {
+			continue
+		}
+		if bar == nil || stage != drawn {
+			clear()
+			bar, drawn = newBar(stages[stage], total, term), stage
+		}
+		_ = bar.Set64(min(done, total-1)) // full, it would begin a line of its own
+	}
+}
+
+func newBar(what string, total int64, term io.Writer) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(total, progressbar.OptionSetWriter(term), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowBytes(true), progressbar.OptionShowCount(), progressbar.OptionShowTotalBytes(true), progressbar.OptionSetWidth(16),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetTheme(progressbar.ThemeASCII), progressbar.OptionUseANSICodes(true))
+}
