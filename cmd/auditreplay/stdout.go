@@ -25,9 +25,9 @@ func checkOpen(stdout io.Writer) error {
 
 // opensBoth reports whether f is /dev/null, opened for reading and writing.
 func opensBoth(f *os.File) bool {
-	var st unix.Stat_t
+	var st, null unix.Stat_t
 	fd := int(f.Fd())
-	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(1, 3) {
+	if unix.Fstat(fd, &st) != nil || unix.Stat(os.DevNull, &null) != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != null.Rdev {
 		return false
 	}
 	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
