@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,7 @@ func newVersion() *cobra.Command {
 			if info, ok := debug.ReadBuildInfo(); ok {
 				built = " " + info.GoVersion
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "auditreplay %s%s\n", version(), built)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "auditreplay %s%s %s/%s\n", version(), built, runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}
