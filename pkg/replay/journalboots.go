@@ -110,12 +110,25 @@ func (a *audited) mayStart(journals []journalBoot, i int, cut int64) bool {
 	return true
 }
 
-// kernelStart is when the kernel started by most of the span's entries.
+// kernelStart is when the kernel started by the span's entries: the earliest
+// moment that a good part of them tell. They tell one, unless the clock was set
+// while the boot ran: then each of its times begins where its entries do, and
+// the boot holds them all. Damaged entries are few and tell nothing.
 func (sp *span) kernelStart() time.Time {
 	if len(sp.starts) == 0 {
 		return time.Time{}
 	}
 	starts := slices.Clone(sp.starts)
 	slices.SortFunc(starts, time.Time.Compare)
+	need := max(2, len(starts)/8)
+	for i := 0; i+need <= len(starts); i++ {
+		if middle := i + need/2; starts[i+need-1].Sub(starts[i]) <= oneStart {
+			return starts[middle]
+		}
+	}
 	return starts[len(starts)/2]
 }
+
+// oneStart is how far apart the moments are that entries of one boot tell
+// while the clock is not set: a clock that is slewed moves that much in hours.
+const oneStart = 10 * time.Second

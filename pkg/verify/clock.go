@@ -122,25 +122,45 @@ func (v *Verifier) step(node int, rec *auditd.Record) {
 	s.top, s.back = s.back[len(s.back)-1], s.back[:0]
 }
 
-// sameStep is how near two sources must put a step for it to be one.
+// sameStep is how near two sources must put a step for it to be one. By how
+// much the clock was set, an audit log does not say: what passed between its
+// two events, seen from the old time, is part of the difference, and the events
+// of a step back show it only once they are enough.
 const sameStep = 2 * time.Minute
+
+// steps are the settings of clocks, each once, as the first source that shows
+// it has it.
+type steps []*placedStep
+
+type placedStep struct {
+	step
+	b    *boot
+	seen map[*ingest.Source]bool // sources that show it
+}
+
+// add adds a step that one source shows, or finds it among those that others
+// showed: the nearest one.
+func (all *steps) add(b *boot, src *ingest.Source, s step) {
+	var same *placedStep
+	for _, o := range *all {
+		if o.b != b || o.seen[src] || (o.by < 0) != (s.by < 0) || o.to.Sub(s.to).Abs() >= sameStep || (o.by-s.by).Abs() >= sameStep {
+			continue
+		}
+		if same == nil || o.to.Sub(s.to).Abs() < same.to.Sub(s.to).Abs() {
+			same = o
+		}
+	}
+	if same == nil {
+		same = &placedStep{s, b, make(map[*ingest.Source]bool)}
+		*all = append(*all, same)
+	}
+	same.seen[src] = true
+}
 
 // clockFindings reports where clocks were set, each setting once, and clocks
 // of logs that differ from the audit log's.
 func (v *Verifier) clockFindings() (out []Finding) {
-	type placed struct {
-		b *boot
-		s step
-	}
-	var all []placed
-	add := func(b *boot, s step) {
-		for _, o := range all {
-			if o.b == b && o.s.to.Sub(s.to).Abs() < sameStep && (o.s.by-s.by).Abs() < 2*time.Second {
-				return
-			}
-		}
-		all = append(all, placed{b, s})
-	}
+	var all steps
 	for _, c := range v.monos {
 		b := v.bootOf(c.node, c.at.UnixMilli())
 		if b == nil {
@@ -150,25 +170,25 @@ func (v *Verifier) clockFindings() (out []Finding) {
 			b = v.bootN(b.host, n)
 		}
 		for _, s := range c.steps {
-			add(b, s)
+			all.add(b, c.src, s)
 		}
 	}
 	for _, src := range v.c.Sources {
 		if s := v.steps[src.Source]; s != nil {
 			for _, one := range s.steps {
 				if b := v.bootOf(s.node, one.to.UnixMilli()); b != nil {
-					add(b, one)
+					all.add(b, src.Source, one)
 				}
 			}
 		}
 	}
-	for _, p := range all {
+	for _, s := range all {
 		way := "forward"
-		if p.s.by < 0 {
+		if s.by < 0 {
 			way = "back"
 		}
-		f := p.b.finding(ClockStep, 0, 0, p.s.where, fmt.Sprintf("clock set %s by %s", way, seconds(p.s.by.Abs())))
-		f.From, f.To = p.s.from.UTC(), p.s.to.UTC()
+		f := s.b.finding(ClockStep, 0, 0, s.where, fmt.Sprintf("clock set %s by %s", way, seconds(s.by.Abs())))
+		f.From, f.To = s.from.UTC(), s.to.UTC()
 		out = append(out, f)
 	}
 	return append(out, v.skewFindings()...)

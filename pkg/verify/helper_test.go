@@ -103,7 +103,7 @@ type sshd struct{ strings.Builder }
 
 func (s *sshd) line(at float64, pid int, text string) *sshd {
 	sec := int(at)
-	fmt.Fprintf(s, "2026-01-02T03:%02d:%02d.%06d+00:00 web1 sshd[%d]: %s\n", 4+(5+sec)/60, (5+sec)%60, int((at-float64(sec))*1e6), pid, text)
+	fmt.Fprintf(s, "2026-01-02T%02d:%02d:%02d.%06d+00:00 web1 sshd[%d]: %s\n", 3+(4+(5+sec)/60)/60, (4+(5+sec)/60)%60, (5+sec)%60, int((at-float64(sec))*1e6), pid, text)
 	return s
 }
 
