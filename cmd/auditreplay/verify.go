@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -132,34 +133,47 @@ func finishVerify(o *options, cmd *cobra.Command, r *verify.Report, format strin
 	return nil
 }
 
-// rulesOf reads the audit rules of the roots: etc/audit/audit.rules, which
-// auditctl loads, and the parts it is made of where it is not there.
-func rulesOf(roots []string) ([]verify.Rule, error) {
-	var out []verify.Rule
-	for _, root := range roots {
-		in, err := ingest.Discover([]string{root}, ingest.Options{Take: takeRules})
+// rulesOf reads the audit rules of each root.
+func rulesOf(roots []string) ([]verify.HostRules, error) {
+	var out []verify.HostRules
+	for _, path := range roots {
+		rules, err := rulesIn(path)
 		if err != nil {
 			return nil, err
 		}
-		defer in.Close()
-		whole := slices.ContainsFunc(in.Sources, func(s *ingest.Source) bool { return strings.HasSuffix(s.Path, "/audit/audit.rules") })
-		for _, src := range in.Sources {
-			if whole && !strings.HasSuffix(src.Path, "/audit/audit.rules") {
-				continue
-			}
-			r, err := src.OpenRaw()
-			if err != nil {
-				return nil, err
-			}
-			rules, err := verify.ParseRules(src.Path, r)
-			if err := errors.Join(err, r.Close()); err != nil {
-				return nil, err
-			}
-			out = append(out, rules...)
-		}
+		out = append(out, verify.HostRules{Root: filepath.Clean(path), Rules: rules})
 	}
 	return out, nil
 }
+
+// rulesIn reads etc/audit/audit.rules, which auditctl loads, and the parts it
+// is made of where it is not there.
+func rulesIn(path string) ([]verify.Rule, error) {
+	in, err := ingest.Discover([]string{path}, ingest.Options{Take: takeRules})
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	var out []verify.Rule
+	whole := slices.ContainsFunc(in.Sources, isWhole)
+	for _, src := range in.Sources {
+		if whole && !isWhole(src) {
+			continue
+		}
+		r, err := src.OpenRaw()
+		if err != nil {
+			return nil, err
+		}
+		rules, err := verify.ParseRules(src.Path, r)
+		if err := errors.Join(err, r.Close()); err != nil {
+			return nil, err
+		}
+		out = append(out, rules...)
+	}
+	return out, nil
+}
+
+func isWhole(src *ingest.Source) bool { return strings.HasSuffix(src.Path, "/audit/audit.rules") }
 
 // takeRules looks at etc/audit and nothing else.
 func takeRules(rel string, dir bool) ingest.Taking {

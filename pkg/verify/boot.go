@@ -34,7 +34,6 @@ type boot struct {
 	sshN     int64
 	other    int64 // sessions of other programs
 	ses      map[string]bool
-	daemonN  int64
 	openedBy map[string]time.Time       // LOGIN of the session that a login opened
 	keys     map[string][abilities]bool // what the rules of a key were seen to record
 	shutAt   int64
@@ -93,8 +92,7 @@ func (b *boot) event(e *auditevent.AuditEvent, x *schema.Extra) {
 	b.last = max(b.last, at)
 	switch {
 	case strings.HasPrefix(x.Event.Type, "DAEMON_"):
-		b.daemonN++
-		return
+		return // placed by its neighbours: see placeDaemon
 	case x.Event.Type == "SYSTEM_SHUTDOWN":
 		b.shutAt = at
 	}
@@ -163,7 +161,13 @@ func (b *boot) session(at int64, x *schema.Extra) {
 		b.sshAll = append(b.sshAll, t)
 	}
 	t.add(at, x.Event.Pos)
-	t.others = t.others || x.Process == nil || !strings.HasSuffix(x.Process.Exe, "/systemd")
+	t.others = t.others || x.Process == nil || !systemds(x.Process.Exe)
+}
+
+// systemds reports whether a program is systemd or one of its own helpers,
+// which systemd --user runs when it starts.
+func systemds(exe string) bool {
+	return strings.HasPrefix(exe, "/usr/lib/systemd/") || strings.HasPrefix(exe, "/lib/systemd/")
 }
 
 // maxSessions bounds how many sessions of a boot are told apart.

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -78,10 +77,10 @@ func abs(n int) int { return max(n, -n) }
 // place gives what the first pass saw to the boots it belongs to.
 func (v *Verifier) place() {
 	slices.SortStableFunc(v.daemons, func(a, b daemonFact) int {
-		return cmp.Or(cmp.Compare(a.millis, b.millis), cmp.Compare(a.serial, b.serial), cmp.Compare(a.typ, b.typ))
+		return cmp.Or(cmp.Compare(v.c.Host(a.node), v.c.Host(b.node)), cmp.Compare(a.millis, b.millis), cmp.Compare(a.serial, b.serial), cmp.Compare(a.typ, b.typ))
 	})
 	for i, f := range v.daemons {
-		if i > 0 && f.same(&v.daemons[i-1]) {
+		if i > 0 && f.same(&v.daemons[i-1]) && v.c.Host(f.node) == v.c.Host(v.daemons[i-1].node) {
 			continue
 		}
 		if b := v.placeDaemon(&f); b != nil {
@@ -89,10 +88,10 @@ func (v *Verifier) place() {
 		}
 	}
 	slices.SortStableFunc(v.changes, func(a, b changeFact) int {
-		return cmp.Or(cmp.Compare(a.millis, b.millis), cmp.Compare(a.serial, b.serial))
+		return cmp.Or(cmp.Compare(v.c.Host(a.node), v.c.Host(b.node)), cmp.Compare(a.millis, b.millis), cmp.Compare(a.serial, b.serial))
 	})
 	for i, f := range v.changes {
-		if i > 0 && f.same(&v.changes[i-1]) {
+		if i > 0 && f.same(&v.changes[i-1]) && v.c.Host(f.node) == v.c.Host(v.changes[i-1].node) {
 			continue
 		}
 		if b := v.bootOf(f.node, f.millis); b != nil {
@@ -112,8 +111,10 @@ func (v *Verifier) place() {
 	}
 }
 
+// same reports whether two sources have the same record; of one host, they
+// may name it differently.
 func (f *daemonFact) same(o *daemonFact) bool {
-	return f.millis == o.millis && f.serial == o.serial && f.typ == o.typ && f.node == o.node
+	return f.millis == o.millis && f.serial == o.serial && f.typ == o.typ
 }
 
 // bootOf finds the boot of a moment of a node.
@@ -243,7 +244,7 @@ func (v *Verifier) daemonFindings(b *boot) (out []Finding) {
 		h := &b.down[i]
 		f := b.finding(AuditdDown, h.from, h.to, h.where, h.detail)
 		if h.kept > 0 {
-			f.Detail += fmt.Sprintf("; %d events of that time are in the evidence all the same", h.kept)
+			f.Detail += "; " + plural(h.kept, "event") + " of that time in the evidence all the same"
 		}
 		out = append(out, f)
 	}

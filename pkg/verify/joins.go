@@ -17,6 +17,7 @@ import (
 type loginuidFact struct {
 	node          int
 	millis        int64
+	serial        uint32
 	pos           ingest.Pos
 	pid           string
 	auid, oldAUID string
@@ -31,16 +32,23 @@ func (v *Verifier) loginuid(node int, rec *auditd.Record) {
 	if unset(old) || field(rec.Body, "res") == "0" || len(v.logins) >= maxFacts {
 		return
 	}
-	v.logins = append(v.logins, loginuidFact{node: node, millis: rec.Millis, pos: rec.Pos, pid: field(rec.Body, "pid"),
+	v.logins = append(v.logins, loginuidFact{node: node, millis: rec.Millis, serial: rec.Serial, pos: rec.Pos, pid: field(rec.Body, "pid"),
 		auid: field(rec.Body, "auid"), oldAUID: old, ses: field(rec.Body, "ses"), oldSes: field(rec.Body, "old-ses")})
 }
 
 func (v *Verifier) loginuidFindings() (out []Finding) {
+	type event struct {
+		host   int
+		millis int64
+		serial uint32
+	}
+	seen := make(map[event]bool)
 	for _, l := range v.logins {
 		b := v.bootOf(l.node, l.millis)
-		if b == nil {
+		if b == nil || seen[event{b.host, l.millis, l.serial}] { // the audit log's and the journal's copy
 			continue
 		}
+		seen[event{b.host, l.millis, l.serial}] = true
 		out = append(out, b.finding(LoginUIDRewritten, l.millis, l.millis, l.pos.String(),
 			fmt.Sprintf("pid %s: login uid %s became %s, session %s became %s", l.pid, l.oldAUID, l.auid, l.oldSes, l.ses)))
 	}
@@ -89,6 +97,7 @@ func (v *Verifier) opened(l *replay.ConcludedLogin) (time.Time, bool) {
 // joinFindings reports the logins and sessions that did not find each other.
 func (v *Verifier) joinFindings(b *boot) (out []Finding) {
 	d := v.decisions(b)
+	var early cited
 	for i := range d.logins {
 		l := &d.logins[i]
 		at := l.Time.UnixMilli()
@@ -97,6 +106,8 @@ func (v *Verifier) joinFindings(b *boot) (out []Finding) {
 		case l.Shared:
 			out = append(out, b.finding(InheritedSession, at, 0, l.Pos.String(),
 				fmt.Sprintf("%s runs in session %s, which another login opened: its sshd was started from within it", who, l.Session)))
+		case l.Session == "" && b.events > 0 && at < b.first-maxBefore && !strings.HasPrefix(l.Why, "conflict"):
+			early.add(at, l.Pos.String())
 		case l.Session == "":
 			kind := LoginWithoutSession
 			if strings.HasPrefix(l.Why, "conflict") {
@@ -105,8 +116,19 @@ func (v *Verifier) joinFindings(b *boot) (out []Finding) {
 			out = append(out, b.finding(kind, at, 0, l.Pos.String(), who+": "+l.Why+v.excuse(b, at)))
 		}
 	}
+	if early.n > 0 {
+		f := b.finding(LoginWithoutSession, early.from, early.to, early.where(),
+			plural(early.n, "login")+" of a time before the audit log of this boot begins")
+		f.Count = early.n
+		out = append(out, f)
+	}
 	return append(out, v.sessionFindings(b)...)
 }
+
+// maxBefore is how long before the boot's first audit event a login may stand
+// and still be one whose session should be there: a line of sshd's log is
+// written before the LOGIN record, by less than this.
+const maxBefore = 5_000
 
 // who names a login.
 func (v *Verifier) who(l *tracker.LoginDecision) string {

@@ -10,6 +10,8 @@ import (
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/replay"
+
+	"github.com/elastic/go-libaudit/v2/auparse"
 )
 
 // note is a statement of a carrier that something was lost.
@@ -156,13 +158,7 @@ func (b *boot) gapFindings(v *Verifier) (out []Finding) {
 		if n <= 0 {
 			continue
 		}
-		f := b.finding(SerialGap, min(left.millis, right.millis), max(left.millis, right.millis), left.pos+","+right.pos,
-			fmt.Sprintf("%s missing: %s", plural(n, "event"), serialRange(left.serial+1, right.serial-1)))
-		f.Count = n
-		if h := b.downAt(left.millis, right.millis); h != nil {
-			f.Detail += "; auditd was down from " + clockTime(h.from) + " to " + clockTime(h.to)
-		}
-		out = append(out, f)
+		out = append(out, b.gap(v, left, right, n))
 	}
 	if b.serials.merged > 0 {
 		f := b.finding(SerialGap, b.first, 0, "", fmt.Sprintf("more than %d gaps: those not listed", maxRuns))
@@ -170,6 +166,60 @@ func (b *boot) gapFindings(v *Verifier) (out []Finding) {
 		out = append(out, f)
 	}
 	return out
+}
+
+// gap reports the n serials between two events, and what explains them.
+func (b *boot) gap(v *Verifier, left, right end, n int64) Finding {
+	f := b.finding(SerialGap, min(left.millis, right.millis), max(left.millis, right.millis), left.pos+","+right.pos,
+		fmt.Sprintf("%s missing: %s", plural(n, "event"), serialRange(left.serial+1, right.serial-1)))
+	f.Count = n
+	switch h := b.downAt(left.millis, right.millis); {
+	case h != nil:
+		f.Detail += "; auditd was down from " + clockTime(h.from) + " to " + clockTime(h.to)
+	case b.begins(left.millis, right.millis):
+		f.Detail += "; auditd ran only after them"
+	case b.ended(left.millis):
+		f.Detail += "; auditd had stopped, as it does when the host shuts down"
+	case right.serial > firstSerials && v.beginsAt(b, right.millis):
+		// A journal has events of before: what is between stood in a file.
+		f.Kind = FileMissing
+		f.Detail += "; the audit log begins after them: rotated away or not collected"
+	}
+	return f
+}
+
+// begins reports whether the boot's first auditd started between two moments.
+func (b *boot) begins(from, to int64) bool {
+	if len(b.daemons) == 0 {
+		return false
+	}
+	f := &b.daemons[0]
+	return f.typ == auparse.AUDIT_DAEMON_START && from < f.millis && f.millis <= to+1000
+}
+
+// ended reports whether auditd had stopped for good by a moment.
+func (b *boot) ended(at int64) bool {
+	if len(b.daemons) == 0 {
+		return false
+	}
+	f := &b.daemons[len(b.daemons)-1]
+	return f.typ == auparse.AUDIT_DAEMON_END && at >= f.millis-1000
+}
+
+// beginsAt reports whether the boot's audit log begins at a moment, without
+// the start of the auditd that wrote it.
+func (v *Verifier) beginsAt(b *boot, at int64) bool {
+	begin, found := int64(0), false
+	for _, c := range v.order {
+		if c.src.Kind != ingest.AuditLog {
+			continue
+		}
+		if first, _, ok := v.covers(c, &c.records, b); ok && (!found || first < begin) {
+			begin, found = first, true
+		}
+	}
+	started := len(b.daemons) > 0 && b.daemons[0].typ == auparse.AUDIT_DAEMON_START && b.daemons[0].millis <= begin+1000
+	return found && !started && begin == at
 }
 
 func serialRange(from, to uint32) string {

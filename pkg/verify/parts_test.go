@@ -109,9 +109,31 @@ func TestNotRecorded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := verified(t, verify.Options{Rules: parsed}, dir)
+		r := verified(t, verify.Options{Rules: []verify.HostRules{{Root: dir, Rules: parsed}}}, dir)
 		if len(r.Findings) != 1 || r.Findings[0].Kind != verify.NotRecorded || r.Findings[0].Detail != want {
 			t.Errorf("rules %q: %q", rules, rows(r))
+		}
+	}
+}
+
+// The rules in one host's files say nothing of another host.
+func TestRulesOfTwoHosts(t *testing.T) {
+	t.Parallel()
+	l, s := new(logs), new(sshd)
+	l.start(0)
+	l.rec(10, "LOGIN", "pid=500 uid=0 old-auid=4294967295 auid=1000 tty=(none) old-ses=4294967295 ses=1 res=1")
+	l.rec(10.1, "USER_START", `pid=500 uid=0 auid=1000 ses=1 msg='op=PAM:session_open acct="alice" exe="/usr/sbin/sshd" hostname=192.0.2.7 addr=192.0.2.7 terminal=ssh res=success'`)
+	s.accept(10, 500)
+	one := files(t, map[string]string{"audit.log": l.String(), "auth.log": s.String()})
+	two := files(t, map[string]string{"audit.log": l.String(), "auth.log": strings.ReplaceAll(s.String(), "web1", "web2")})
+	parsed, err := verify.ParseRules("r", strings.NewReader("-a always,exit -S all -k exec"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for root, silent := range map[string]string{one: "web1", two: "web2"} {
+		r := verified(t, verify.Options{Rules: []verify.HostRules{{Root: root, Rules: parsed}}}, one, two)
+		if len(r.Findings) != 1 || r.Findings[0].Kind != verify.NotRecorded || r.Findings[0].Host == silent {
+			t.Errorf("rules of %s: %q", silent, rows(r))
 		}
 	}
 }

@@ -121,7 +121,7 @@ func (v *Verifier) abilityFindings(b *boot) (out []Finding) {
 		if p.sessions.n == 0 {
 			continue
 		}
-		detail := v.lacks(p, sets[min(i, len(sets)-1)], can)
+		detail := v.rules[b.host].lacks(p, sets[min(i, len(sets)-1)], can)
 		switch {
 		case detail == "":
 			open = nil
@@ -138,10 +138,10 @@ func (v *Verifier) abilityFindings(b *boot) (out []Finding) {
 }
 
 // lacks says what of sessions was not recorded in a period, "" where all was.
-func (v *Verifier) lacks(p *period, set ruleSet, can map[string][abilities]bool) string {
+func (own ruleFiles) lacks(p *period, set ruleSet, can map[string][abilities]bool) string {
 	var parts []string
 	for a := abilities - 1; a >= 0; a-- {
-		know, why := v.knows(a, p, set, can)
+		know, why := own.knows(a, p, set, can)
 		if know == isSeen || know == hasRule {
 			continue
 		}
@@ -157,13 +157,13 @@ func (v *Verifier) lacks(p *period, set ruleSet, can map[string][abilities]bool)
 }
 
 // knows decides what is known of an ability in a period with sessions.
-func (v *Verifier) knows(a ability, p *period, set ruleSet, can map[string][abilities]bool) (knowledge, string) {
+func (own ruleFiles) knows(a ability, p *period, set ruleSet, can map[string][abilities]bool) (knowledge, string) {
 	if p.seen[a] > 0 {
 		return isSeen, ""
 	}
 	named := make(map[string]bool) // keys that the host's files explain
-	for i := range v.opt.Rules {
-		r := &v.opt.Rules[i]
+	for i := range own {
+		r := &own[i]
 		named[r.Key] = true
 		if (!set.known || set.keys[r.Key] > 0) && r.can[a] {
 			return hasRule, ""
@@ -181,7 +181,7 @@ func (v *Verifier) knows(a ability, p *period, set ruleSet, can map[string][abil
 		return hasNone, "none seen, and no rule was loaded"
 	case set.known && !unexplained:
 		return hasNone, "none seen, and no loaded rule records them"
-	case !set.known && len(v.opt.Rules) > 0:
+	case !set.known && len(own) > 0:
 		return hasNone, "none seen, and no rule of the host's files records them"
 	case set.known:
 		return isUnknown, "none seen; whether one of the loaded rules records them is not in the evidence (--root has the rules)"

@@ -121,7 +121,7 @@ func (v *Verifier) figures(r *Report) {
 		r.Hosts = append(r.Hosts, HostReport{Name: v.c.Hosts[h].Name})
 	}
 	for _, b := range v.all {
-		br := BootReport{ID: b.id, Events: b.events, Daemon: b.daemonN, Sessions: b.sshN, Others: b.other, Recorded: b.recordedText()}
+		br := BootReport{ID: b.id, Events: b.events, Daemon: int64(len(b.daemons)), Sessions: b.sshN, Others: b.other, Recorded: b.recordedText()}
 		if n := len(b.serials.runs); n > 0 {
 			br.Serials = [2]uint32{b.serials.runs[0].lo.serial, b.serials.runs[n-1].hi.serial}
 			br.Missing = b.serials.merged

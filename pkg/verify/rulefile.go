@@ -19,6 +19,35 @@ type Rule struct {
 	can [abilities]bool
 }
 
+// HostRules are the rules that the files of one host name.
+type HostRules struct {
+	Root  string // where the host's files are, as its sources have it: ingest.Source.Root
+	Rules []Rule
+}
+
+// ruleFiles are the rules of the files of one host.
+type ruleFiles []Rule
+
+// assignRules finds the host of each root: whose audit records lie in it. Where
+// several hosts have some there, as on one that collects those of others, the
+// rules may be anyone's and count for none.
+func (v *Verifier) assignRules() {
+	v.rules = make(map[int]ruleFiles)
+	for _, own := range v.opt.Rules {
+		hosts := make(map[int]bool)
+		for _, c := range v.order {
+			if h := v.c.Host(c.node); h >= 0 && c.src.Root == own.Root && c.records.n > 0 {
+				hosts[h] = true
+			}
+		}
+		for h := range hosts {
+			if len(hosts) == 1 {
+				v.rules[h] = append(v.rules[h], own.Rules...)
+			}
+		}
+	}
+}
+
 // ParseRules reads the rules of one file. name is what positions are given
 // with. Lines that set something else, and what auditctl would refuse, are
 // left out.

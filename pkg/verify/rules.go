@@ -25,8 +25,9 @@ type changeFact struct {
 	by     string // "auid 1000 in session 4", "" for the system's own
 }
 
+// same reports whether two sources have the same record.
 func (f *changeFact) same(o *changeFact) bool {
-	return f.millis == o.millis && f.serial == o.serial && f.node == o.node && f.key == o.key && f.set == o.set && f.add == o.add
+	return f.millis == o.millis && f.serial == o.serial && f.key == o.key && f.set == o.set && f.add == o.add
 }
 
 func (v *Verifier) change(node int, rec *auditd.Record) {

@@ -17,8 +17,8 @@ import (
 
 // Options refine a Verifier. The zero value works.
 type Options struct {
-	// Rules are the audit rules that the host's own files name.
-	Rules []Rule
+	// Rules are the audit rules that the hosts' own files name.
+	Rules []HostRules
 }
 
 // Verifier watches a replay: it is both the run's Observer and the encoder
@@ -43,6 +43,7 @@ type Verifier struct {
 	printed     int64 // lines that say the kernel printed fewer records than it had
 	decisionsOf map[*boot]decided
 
+	rules   map[int]ruleFiles // of each host
 	boots   map[bootName]*boot
 	current *boot // of the event before
 	hosts   map[string]int
@@ -221,6 +222,7 @@ func (v *Verifier) Concluded(c *replay.Conclusions) {
 	for _, b := range v.all {
 		v.boots[bootName{b.hostName, b.id}] = b
 	}
+	v.assignRules()
 	v.place()
 }
 
