@@ -67,6 +67,7 @@ it opened, and writes every audit event of that session as enriched JSON.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newFile(), newFollow(), newVerify(), newExplain(), newSessions(), newTimeline(), newTree(), newReport(), newVersion(), newMan())
 	return root
 }
