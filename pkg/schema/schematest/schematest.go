@@ -30,9 +30,6 @@ func (v *Validator) Resolve(ref string) node {
 
 // Check returns what is wrong with the value at path.
 func (v *Validator) Check(path string, s node, value any) (wrong []string) {
-	bad := func(format string, args ...any) {
-		wrong = append(wrong, path+": "+fmt.Sprintf(format, args...))
-	}
 	for _, keyword := range slices.Sorted(maps.Keys(s)) {
 		arg := s[keyword]
 		switch keyword {
@@ -51,45 +48,63 @@ func (v *Validator) Check(path string, s node, value any) (wrong []string) {
 			if next, ok := s[branch].(node); ok {
 				wrong = append(wrong, v.Check(path, next, value)...)
 			}
-		case "type":
-			if !hasType(value, arg.(string)) {
-				bad("not of type %s", arg)
-			}
-		case "enum":
-			if !slices.Contains(arg.([]any), value) {
-				bad("%v is none of %v", value, arg)
-			}
-		case "const":
-			if value != arg {
-				bad("%v is not %v", value, arg)
-			}
-		case "pattern":
-			if text, ok := value.(string); ok && !regexp.MustCompile(arg.(string)).MatchString(text) {
-				bad("%q does not match %s", text, arg)
-			}
-		case "minLength":
-			if text, ok := value.(string); ok && float64(utf8.RuneCountInString(text)) < arg.(float64) {
-				bad("too short")
-			}
-		case "minimum":
-			if n, ok := value.(float64); ok && n < arg.(float64) {
-				bad("%v is below %v", n, arg)
-			}
 		case "minItems", "items":
 			wrong = append(wrong, v.checkList(path, keyword, arg, value)...)
-		case "required":
-			for _, key := range arg.([]any) {
-				if _, there := value.(node)[key.(string)]; !there {
-					bad("%s is missing", key)
-				}
-			}
 		case "properties":
 			wrong = append(wrong, v.checkMembers(path, s, value)...)
 		default:
-			bad("the validator does not know %q", keyword)
+			if what := checkPlain(keyword, arg, value); what != "" {
+				wrong = append(wrong, path+": "+what)
+			}
 		}
 	}
 	return wrong
+}
+
+// checkPlain says what one keyword finds wrong with a value without looking
+// into its members; "" where nothing.
+func checkPlain(keyword string, arg, value any) string {
+	text, isText := value.(string)
+	n, isNumber := value.(float64)
+	switch keyword {
+	case "type":
+		if !hasType(value, arg.(string)) {
+			return fmt.Sprintf("not of type %s", arg)
+		}
+	case "enum":
+		if !slices.Contains(arg.([]any), value) {
+			return fmt.Sprintf("%v is none of %v", value, arg)
+		}
+	case "const":
+		if value != arg {
+			return fmt.Sprintf("%v is not %v", value, arg)
+		}
+	case "pattern":
+		if isText && !regexp.MustCompile(arg.(string)).MatchString(text) {
+			return fmt.Sprintf("%q does not match %s", text, arg)
+		}
+	case "minLength":
+		if isText && float64(utf8.RuneCountInString(text)) < arg.(float64) {
+			return "too short"
+		}
+	case "minimum":
+		if isNumber && n < arg.(float64) {
+			return fmt.Sprintf("%v is below %v", n, arg)
+		}
+	case "required":
+		var missing []string
+		for _, key := range arg.([]any) {
+			if _, there := value.(node)[key.(string)]; !there {
+				missing = append(missing, key.(string))
+			}
+		}
+		if len(missing) > 0 {
+			return strings.Join(missing, ", ") + " is missing"
+		}
+	default:
+		return fmt.Sprintf("the validator does not know %q", keyword)
+	}
+	return ""
 }
 
 func (v *Validator) checkList(path, keyword string, arg, value any) (wrong []string) {
