@@ -68,13 +68,38 @@ func (f field) cell() string {
 	return string(b)
 }
 
-// plainJSON is json.Marshal without the escaping that only HTML needs.
+// plainJSON is json.Marshal without the escaping that only HTML needs. Bytes
+// that are not UTF-8 become U+FFFD itself, as they are in a saved output, so
+// that both say the same.
 func plainJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+	return plainReplacement(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), err
+}
+
+// plainReplacement writes out the escape for U+FFFD, which package json puts
+// for bytes that are none of UTF-8.
+func plainReplacement(b []byte) []byte {
+	const escape = `\ufffd`
+	if !bytes.Contains(b, []byte(escape)) {
+		return b
+	}
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		switch {
+		case b[i] != '\\':
+			out = append(out, b[i])
+		case bytes.HasPrefix(b[i:], []byte(escape)):
+			out = append(out, "\ufffd"...)
+			i += len(escape) - 1
+		default: // another escape: its second byte begins none
+			out = append(out, b[i], b[i+1])
+			i++
+		}
+	}
+	return out
 }
 
 // writeJSON writes one object on one line, its keys in the order of fields.
