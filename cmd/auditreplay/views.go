@@ -50,7 +50,7 @@ func newSessions() *cobra.Command {
 		Short: "The session table: who, with which credential, from where, when, and how it ended",
 		Long: `sessions writes one row for each session: the person and the credential, the
 account, from where, start and end and how it ended, how many commands were run,
-how many as root, and how many actions failed. Where the audit rules could not
+how many as root, and how many actions were denied. Where the audit rules could not
 have recorded commands it says so, and never 0.` + inputHelp,
 		Example: `  auditreplay sessions /var/log/audit sshd.export
   auditreplay sessions --failed audit.log auth.log

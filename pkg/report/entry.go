@@ -29,6 +29,7 @@ type entry struct {
 	early       tally // before USER_START
 	done        tally // after it, or all where the log shows no LOGIN
 	failures    int
+	denied      int
 	auid        string // id of the login user
 	forward     bool
 	anyTTY      string // the first terminal of any of its programs
@@ -114,6 +115,9 @@ func (s *entry) action(e *auditevent.AuditEvent, x *schema.Extra) {
 	if e.Outcome == schema.Failed {
 		s.failures++
 	}
+	if denied(e, x) {
+		s.denied++
+	}
 	if x.User != nil && x.User.AUID != nil && s.auid == "" && x.User.AUID.ID != "unset" {
 		s.auid = strings.Clone(x.User.AUID.ID)
 	}
@@ -198,7 +202,7 @@ func (s *entry) count(r *Row, recorded bool) {
 		t.root += s.early.root
 	}
 	if s.audited {
-		r.Failures = &s.failures
+		r.Failures, r.Denied = &s.failures, &s.denied
 	}
 	// None is only said of a session that the log has from its LOGIN record on.
 	recorded = recorded && s.begun || t.commands > 0

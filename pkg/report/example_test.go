@@ -50,7 +50,7 @@ func replay(v interface {
 func ExampleSessions() {
 	replay(report.NewSessions(os.Stdout, report.SessionsOptions{Width: 90}))
 	// Output:
-	// START               PERSON            ACCT   FROM         TIME ENDED  KIND  CMDS ROOT FAIL
+	// START               PERSON            ACCT   FROM         TIME ENDED  KIND  CMDS ROOT DENY
 	// 2026-11-22 10:00:00 alice@example.com deploy 203.0.113.10   4s logout shell    3    2    0
 }
 

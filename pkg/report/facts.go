@@ -167,6 +167,7 @@ func remote(o *schema.Object) (netip.Addr, string, bool) {
 
 const (
 	noSuchFile = "no such file"
+	noRight    = "denied"
 	inProgress = "in progress" // a connection that was not waited for
 )
 
@@ -181,7 +182,7 @@ func result(e *auditevent.AuditEvent, x *schema.Extra) string {
 	}
 	switch strings.TrimPrefix(exit, "-") {
 	case "EACCES", "EPERM", "13", "1":
-		return "denied"
+		return noRight
 	case "ENOENT", "2":
 		return noSuchFile
 	case "ECONNREFUSED", "111":
@@ -194,4 +195,12 @@ func result(e *auditevent.AuditEvent, x *schema.Extra) string {
 		return "failed"
 	}
 	return "failed: " + exit
+}
+
+// denied reports whether an event failed for want of a right: the kernel says
+// so, or a program that asks for rights, as PAM and sudo do. Most of what fails
+// otherwise is a look-up of what is not there: every program asks for nscd's
+// socket, and every shell for commands along its PATH.
+func denied(e *auditevent.AuditEvent, x *schema.Extra) bool {
+	return result(e, x) == noRight || e.Outcome == schema.Failed && (x.Event == nil || x.Event.Syscall == "")
 }

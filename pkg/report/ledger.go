@@ -25,6 +25,7 @@ type Row struct {
 	Commands, RootCommands            *int     // programs executed; with effective uid 0
 	NotRecorded                       bool     // nothing could have recorded Commands
 	Failures                          *int
+	Denied                            *int // failures for want of a right: EACCES, EPERM, or what PAM or sudo refused
 	Session, Boot, Host, Login        string
 	Attribution, Reason               string
 	Evidence                          []string

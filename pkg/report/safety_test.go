@@ -85,6 +85,18 @@ func TestTableColumns(t *testing.T) {
 	}
 }
 
+// TestNarrowTable: who it was is the last that a table leaves out.
+func TestNarrowTable(t *testing.T) {
+	t.Parallel()
+	a := archives(t)["testdata/hostile.txtar"]
+	for _, width := range []int{12, 20, 30} {
+		out := show(t, fmt.Sprintf("sessions width=%d", width), decode(t, a.Files[0].Data))
+		if head, _, _ := strings.Cut(out, "\n"); !strings.Contains(head, "PERSON") {
+			t.Errorf("%d columns: %q", width, head)
+		}
+	}
+}
+
 // TestCSV: RFC 4180, with one header, the same number of fields in each
 // record, lines that end in CRLF, and no cell that a spreadsheet computes.
 func TestCSV(t *testing.T) {

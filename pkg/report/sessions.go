@@ -125,7 +125,7 @@ func (r Row) fields() []field {
 		{"source_ip", r.SourceIP}, {"source_port", r.SourcePort}, {"tty", r.TTY}, {"kind", r.Kind},
 		{"start", r.Start}, {"end", r.End}, {"ended", r.Ended}, {"duration_s", r.Duration},
 		{"commands", r.Commands}, {"not_recorded", r.NotRecorded}, {"root_commands", r.RootCommands},
-		{"failures", r.Failures},
+		{"failures", r.Failures}, {"denied", r.Denied},
 		{"session", r.Session}, {"boot", r.Boot}, {"host", r.Host},
 		{"attribution", r.Attribution}, {"evidence", r.Evidence},
 	}

@@ -21,7 +21,8 @@ const (
 // summary is all sessions that have one thing in common.
 type summary struct {
 	name                                   string
-	sessions, commands, root, failures     int
+	sessions, commands, root               int
+	failures, denied                       int
 	notRecorded                            int
 	seconds                                float64
 	first, last                            time.Time
@@ -95,7 +96,7 @@ func (r Row) groupName(by string) string {
 
 func (g *summary) add(r *Row) {
 	g.sessions++
-	for sum, n := range map[*int]*int{&g.commands: r.Commands, &g.root: r.RootCommands, &g.failures: r.Failures} {
+	for sum, n := range map[*int]*int{&g.commands: r.Commands, &g.root: r.RootCommands, &g.failures: r.Failures, &g.denied: r.Denied} {
 		if n != nil {
 			*sum += *n
 		}
@@ -127,7 +128,7 @@ func (g *summary) fields(by string) []field {
 		{"sources", g.sources.sorted()}, {"hosts", g.host.sorted()},
 		{"first", g.first}, {"last", g.last}, {"duration_s", &g.seconds},
 		{"commands", g.commands}, {"not_recorded_sessions", g.notRecorded}, {"root_commands", g.root},
-		{"failures", g.failures},
+		{"failures", g.failures}, {"denied", g.denied},
 	}
 	own := map[string]string{byPerson: "persons", byKey: "fingerprints", byIP: "sources", byAccount: "accounts", byHost: "hosts"}[by]
 	return slices.DeleteFunc(all, func(f field) bool { return f.key == own })
@@ -142,7 +143,7 @@ func summaryColumns(groups []*summary, opt SessionsOptions) []*column {
 	took := &column{title: "TIME", rank: 11, right: true}
 	cmds := &column{title: "CMDS", rank: 3, right: true}
 	root := &column{title: "ROOT", rank: 3, right: true}
-	fails := &column{title: "FAIL", rank: 4, right: true}
+	refused := &column{title: "DENY", rank: 4, right: true}
 	lost := &column{title: "NOT RECORDED", short: "N/R", rank: 7, right: true}
 	other := map[string]*column{
 		byPerson: {title: "PERSONS", rank: 12, max: 24}, byAccount: {title: "ACCOUNTS", rank: 13, max: 16},
@@ -160,14 +161,14 @@ func summaryColumns(groups []*summary, opt SessionsOptions) []*column {
 		took.add(noInk, duration(&g.seconds))
 		cmds.add(noInk, strconv.Itoa(g.commands))
 		root.add(inkAbove(&g.root, yellow), strconv.Itoa(g.root))
-		fails.add(inkAbove(&g.failures, red), strconv.Itoa(g.failures))
+		refused.add(inkAbove(&g.denied, red), strconv.Itoa(g.denied))
 		lost.addBrief(noInk, strconv.Itoa(g.notRecorded), strconv.Itoa(g.notRecorded))
 		for by, s := range map[string]set{byPerson: g.persons, byAccount: g.accounts, byIP: g.sources, byHost: g.host} {
 			other[by].add(noInk, s.brief())
 		}
 		other[byKey].add(noInk, strconv.Itoa(len(g.keys)))
 	}
-	cols := []*column{name, sessions, first, last, took, cmds, lost, root, fails}
+	cols := []*column{name, sessions, first, last, took, cmds, lost, root, refused}
 	for _, by := range []string{byPerson, byAccount, byIP, byKey, byHost} {
 		if by != opt.By {
 			cols = append(cols, other[by])

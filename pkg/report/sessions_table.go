@@ -8,9 +8,9 @@ import (
 // sessionColumns are all columns of the session table; writeTable leaves out
 // those that do not fit, by rank.
 func sessionColumns(rows []Row, opt SessionsOptions) []*column {
-	start := &column{title: "START", rank: 1}
+	start := &column{title: "START", rank: 2}
 	end := &column{title: "END", rank: 16}
-	who := &column{title: "PERSON", rank: 2, min: 12, max: 30}
+	who := &column{title: "PERSON", rank: 1, min: 12, max: 30}
 	acct := &column{title: "ACCOUNT", short: "ACCT", rank: 3, min: 6}
 	from := &column{title: "FROM", rank: 4, min: 13, briefDoes: true}
 	took := &column{title: "TIME", rank: 5, right: true}
@@ -18,7 +18,7 @@ func sessionColumns(rows []Row, opt SessionsOptions) []*column {
 	ended := &column{title: "ENDED", rank: 7}
 	cmds := &column{title: "CMDS", rank: 8, right: true}
 	root := &column{title: "ROOT", rank: 9, right: true}
-	fails := &column{title: "FAIL", rank: 10, right: true}
+	refused := &column{title: "DENY", rank: 10, right: true}
 	method := &column{title: "METHOD", rank: 13, max: 20}
 	key := &column{title: "KEY", rank: 11}
 	alg := &column{title: "KEY TYPE", rank: 15}
@@ -43,7 +43,7 @@ func sessionColumns(rows []Row, opt SessionsOptions) []*column {
 		ended.addBrief(endedInk(r), r.Ended, endedBrief(r.Ended))
 		commandCell(cmds, r)
 		root.add(inkAbove(r.RootCommands, yellow), number(r.RootCommands))
-		fails.add(inkAbove(r.Failures, red), number(r.Failures))
+		refused.add(inkAbove(r.Denied, red), number(r.Denied))
 		method.add(noInk, r.Method)
 		if opt.Wide {
 			key.add(cyan, r.Fingerprint)
@@ -61,7 +61,7 @@ func sessionColumns(rows []Row, opt SessionsOptions) []*column {
 	}
 	briefStarts(start, rows, opt.Zone)
 	return []*column{start, end, who, acct, from, tty, method, alg, key, serial, ca,
-		took, ended, use, cmds, root, fails, by, id, host}
+		took, ended, use, cmds, root, refused, by, id, host}
 }
 
 func (c *column) add(paint ink, cell string) {
