@@ -1,9 +1,12 @@
 package replay_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/replay"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,5 +45,28 @@ func TestBetween(t *testing.T) {
 		if less.Events > sum.Events*2/3 {
 			t.Errorf("%s: %d of %d events were read", name, less.Events, sum.Events)
 		}
+	}
+}
+
+// TestLogsEnd holds that a few damaged times do not move the end of the log,
+// from which -2h and today are counted.
+func TestLogsEnd(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	const start = 1767323045
+	for i := range 300 {
+		fmt.Fprintf(&b, "type=USER_CMD msg=audit(%d.000:%d): pid=5 uid=0 auid=1000 ses=1 msg='res=success'\n", start+60*i, 100+i)
+		if i == 150 || i == 160 {
+			fmt.Fprintf(&b, "type=USER_CMD msg=audit(%d.000:9%d): pid=5 uid=0 auid=1000 ses=1 msg='res=success'\n", 9767323045+i, i)
+			fmt.Fprintf(&b, "type=USER_CMD msg=audit(%d.000:9%d): pid=5 uid=0 auid=1000 ses=1 msg='res=success'\n", 1000+i, i+1)
+		}
+	}
+	var got replay.Log
+	in := evidence{{name: "audit.log", kind: ingest.AuditLog, data: []byte(b.String())}}
+	if _, err := replay.Run(in.sources(), &recorder{}, replay.Options{Known: func(l replay.Log) error { got = l; return nil }}); err != nil {
+		t.Fatal(err)
+	}
+	if got.Start.Unix() != start || got.End.Unix() != start+60*299 {
+		t.Errorf("from %v to %v", got.Start, got.End)
 	}
 }

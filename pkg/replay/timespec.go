@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -189,8 +190,9 @@ func (r *run) log() Log {
 			l.End = at
 		}
 	}
-	for i := range r.scan.stamps {
-		note(time.UnixMilli(r.scan.stamps[i].millis).UTC())
+	if first, last, ok := mostOf(r.scan.stamps); ok {
+		note(time.UnixMilli(first).UTC())
+		note(time.UnixMilli(last).UTC())
 	}
 	for _, sp := range r.scan.spans {
 		note(sp.first)
@@ -208,4 +210,46 @@ func (r *run) log() Log {
 		}
 	}
 	return l
+}
+
+// A few events are no part of the time that a log covers where they stand so
+// far from all the others that their times must be damaged: then the log's end
+// would be a year ahead, and its last two hours empty.
+const (
+	fewStamps  = 8
+	manyStamps = 100
+	strayFrom  = 24 * time.Hour
+	strayTimes = 4 // as far as the longest silence among the others
+)
+
+// mostOf gives the time that events cover, but for strays.
+func mostOf(stamps []stamp) (first, last int64, ok bool) {
+	if len(stamps) == 0 {
+		return 0, 0, false
+	}
+	at := make([]int64, len(stamps))
+	for i := range stamps {
+		at[i] = stamps[i].millis
+	}
+	slices.Sort(at)
+	from, to := 0, len(at)-1
+	if len(at) < manyStamps {
+		return at[from], at[to], true
+	}
+	silence := strayFrom.Milliseconds() / strayTimes
+	for i := fewStamps + 1; i < len(at)-fewStamps; i++ {
+		silence = max(silence, at[i]-at[i-1])
+	}
+	for i := 1; i <= fewStamps; i++ {
+		if at[i]-at[i-1] > strayTimes*silence {
+			from = i
+		}
+	}
+	for i := len(at) - fewStamps; i < len(at); i++ {
+		if at[i]-at[i-1] > strayTimes*silence {
+			to = i - 1
+			break
+		}
+	}
+	return at[from], at[to], true
 }
