@@ -39,7 +39,7 @@ func (m *manifestFlag) run(cmd *cobra.Command, o *options, args []string, v view
 				return err
 			}
 		}
-		return made.AddInputs(in.Sources, sum, times)
+		return errors.Join(made.AddInputs(in.Sources, sum, times), made.AddFiles(o.named))
 	}
 	var hash *manifest.Hash
 	err := o.run(cmd, args, func(w io.Writer) (auditevent.EventEncoder, func() error) {

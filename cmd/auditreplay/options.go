@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -46,6 +47,7 @@ type options struct {
 	workers         int
 	logLevel        string
 
+	named    []string                                    // files that name keys, accounts and hosts, once they are known
 	saved    bool                                        // the inputs are saved outputs, once they are known
 	summed   func(*ingest.Inputs, *replay.Summary) error // called before the view is closed; may be nil
 	looks    *inspection                                 // who else looks on; may be nil
@@ -92,6 +94,20 @@ func (o *options) evidence(cmd *cobra.Command, paths []string) (*replay.Evidence
 	return replay.OpenEvidence(replay.EvidenceOptions{Paths: paths, Roots: o.roots, KeyFiles: o.keys, Passwd: o.passwd, Group: o.group, Own: allSaved,
 		Ingest: ingest.Options{Stdin: cmd.InOrStdin(), Detect: []func([]byte) (ingest.Kind, string){detectSaved,
 			func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}}})
+}
+
+// namingFiles lists the files that are read beside the evidence.
+func (o *options) namingFiles(in *replay.Evidence) []string {
+	out := slices.Clone(o.keys)
+	for _, path := range []string{o.passwd, o.group} {
+		if path != "" {
+			out = append(out, path)
+		}
+	}
+	for _, r := range in.Roots {
+		out = append(out, r.Files...)
+	}
+	return out
 }
 
 // args asks for evidence: a path, or --root.
@@ -145,6 +161,7 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 		return err
 	}
 	defer in.Close()
+	o.named = o.namingFiles(in)
 	if o.saved = allSaved(in.Inputs); o.saved {
 		if err := notWithSaved(cmd); err != nil {
 			return err

@@ -107,6 +107,18 @@ func (m *Manifest) AddInputs(sources []*ingest.Source, sum *replay.Summary, time
 	return nil
 }
 
+// AddFiles adds files that were read beside the inputs: those that name keys,
+// accounts and hosts. Members of archives are sealed with their archive.
+func (m *Manifest) AddFiles(paths []string) error {
+	for _, path := range paths {
+		if err := m.addFile(path); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(m.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return nil
+}
+
 // addFile adds the file that a source is, or is in, once.
 func (m *Manifest) addFile(path string) error {
 	if path == "-" || strings.HasPrefix(path, "-!") {

@@ -53,6 +53,10 @@ type Root struct {
 	Groups map[string]Name // by gid
 	Keys   []keys.Key
 
+	// Files are the paths of those that tell all this, in order: not evidence,
+	// but the names in an output come from them.
+	Files []string
+
 	Sources []*ingest.Source // named among themselves; a run of several names them all
 	Skipped []ingest.Skipped
 	Damaged []*ingest.Damage
@@ -123,6 +127,10 @@ func (t *tree) root() *Root {
 		r.Sources = append(r.Sources, s)
 	}
 	ingest.NameSources(r.Sources)
+	for _, f := range t.files {
+		r.Files = append(r.Files, f.name)
+	}
+	slices.Sort(r.Files)
 	if f, ok := t.files["etc/passwd"]; ok {
 		r.Users, _ = ParseNames(f.name, strings.NewReader(f.text))
 	}
