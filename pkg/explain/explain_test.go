@@ -1,6 +1,8 @@
 package explain_test
 
 import (
+	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -21,6 +23,7 @@ import (
 	"auditreplay/pkg/schema"
 
 	"github.com/metal-toolbox/auditevent"
+	"github.com/ulikunitz/xz"
 )
 
 func sources(t testing.TB, paths ...string) *ingest.Inputs {
@@ -111,13 +114,23 @@ func TestEveryPlaceHoldsItsLine(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"bookworm-A", "trixie-A", "bookworm-0"} {
 		dir := filepath.Join("..", "..", "testdata", "host", host)
-		for _, log := range []string{"sshd.export.gz", "auth.log.gz", "sshd.json.gz"} {
+		for _, log := range []string{"sshd.export.gz", "auth.log.gz", "sshd.json.gz", "host.export.*", "bundle.tar.gz"} {
 			t.Run(host+" "+log, func(t *testing.T) {
 				t.Parallel()
 				if testing.Short() && (host != "trixie-A" || log != "sshd.export.gz") {
 					t.Skip("one host and log will do with -short")
 				}
 				paths := []string{filepath.Join(dir, "var", "log", "audit"), filepath.Join(dir, log)}
+				switch log {
+				case "host.export.*":
+					found, err := filepath.Glob(paths[1])
+					if err != nil || len(found) != 1 {
+						t.Fatal(found, err)
+					}
+					paths[1] = found[0]
+				case "bundle.tar.gz":
+					paths = []string{bundle(t, paths[0], filepath.Join(dir, "sshd.export.gz"))}
+				}
 				p := &picker{seen: make(map[string]int), ids: make(map[string]string), boot: make(map[string]string)}
 				if _, err := replay.Run(sources(t, paths...).Sources, p, replay.Options{}); err != nil {
 					t.Fatal(err)
@@ -145,32 +158,93 @@ func TestEveryPlaceHoldsItsLine(t *testing.T) {
 	}
 }
 
+// bundle packs files and those of folders into an archive, as they are.
+func bundle(t *testing.T, paths ...string) string {
+	t.Helper()
+	var all bytes.Buffer
+	z := gzip.NewWriter(&all)
+	w := tar.NewWriter(z)
+	for _, name := range filesOf(t, paths) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.WriteHeader(&tar.Header{Name: "var/log/" + filepath.Base(name), Mode: 0o644, Size: int64(len(data))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "bundle.tar.gz")
+	if err := errors.Join(w.Close(), z.Close(), os.WriteFile(path, all.Bytes(), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// filesOf gives files, and those that folders hold.
+func filesOf(t *testing.T, paths []string) (all []string) {
+	t.Helper()
+	for _, path := range paths {
+		inside, err := filepath.Glob(filepath.Join(path, "*"))
+		if err != nil || len(inside) == 0 {
+			inside = []string{path}
+		}
+		all = append(all, inside...)
+	}
+	return all
+}
+
 // linesOf reads all lines of files, by the name that positions have.
 func linesOf(t *testing.T, paths []string) map[string][]string {
 	t.Helper()
 	all := make(map[string][]string)
-	for _, path := range paths {
-		matches, err := filepath.Glob(filepath.Join(path, "*"))
-		if err != nil || len(matches) == 0 {
-			matches = []string{path}
+	for _, name := range filesOf(t, paths) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, name := range matches {
-			f, err := os.Open(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			z, err := gzip.NewReader(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			data, err := io.ReadAll(z)
-			if err := errors.Join(err, f.Close()); err != nil {
-				t.Fatal(err)
-			}
+		data = unpacked(t, name, data)
+		if !strings.HasSuffix(name, ".tar.gz") {
 			all[filepath.Base(name)] = strings.Split(string(data), "\n")
+			continue
+		}
+		for r := tar.NewReader(bytes.NewReader(data)); ; {
+			h, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			member, err := io.ReadAll(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[filepath.Base(name)+"!"+h.Name] = strings.Split(string(unpacked(t, h.Name, member)), "\n")
 		}
 	}
 	return all
+}
+
+func unpacked(t *testing.T, name string, data []byte) []byte {
+	t.Helper()
+	var r io.Reader
+	var err error
+	switch filepath.Ext(name) {
+	case ".gz":
+		r, err = gzip.NewReader(bytes.NewReader(data))
+	case ".xz":
+		r, err = xz.NewReader(bytes.NewReader(data))
+	default:
+		return data
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // holds checks that every line shown stands where it is said to.
@@ -204,12 +278,13 @@ func holds(t *testing.T, files map[string][]string, e *explain.Explanation) {
 func leads(t *testing.T, e *explain.Explanation, address string) {
 	t.Helper()
 	accepted, record := -1, -1
+	_, serial, _ := strings.Cut(e.ID, ":") // journald keeps a record's id in a field of its own
 	for i, s := range e.Steps {
 		for _, l := range s.Lines {
 			if accepted < 0 && strings.Contains(l.Text, "Accepted ") && strings.Contains(l.Text, " from "+address+" ") {
 				accepted = i
 			}
-			if strings.Contains(l.Text, "audit("+e.ID+")") {
+			if strings.Contains(l.Text, "audit("+e.ID+")") || l.Text == "_AUDIT_ID="+serial {
 				record = i
 			}
 		}
