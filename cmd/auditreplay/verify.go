@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/journal"
+	"auditreplay/pkg/ingest/syslog"
 	"auditreplay/pkg/manifest"
 	"auditreplay/pkg/replay"
 	"auditreplay/pkg/verify"
@@ -104,7 +107,24 @@ func checkManifest(r *verify.Report, path string) error {
 	if m.Moved() {
 		return fmt.Errorf("%s: none of its files is there: it names them as they were given, so read it in the folder in which it was written", path)
 	}
-	return r.CheckManifest(path, m)
+	if err := r.CheckManifest(path, m); err != nil {
+		return err
+	}
+	now, err := ingest.Discover(slices.DeleteFunc(slices.Clone(m.Paths), notThere), ingest.Options{Detect: []func([]byte) (ingest.Kind, string){detectSaved,
+		func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}})
+	if err != nil {
+		return err
+	}
+	defer now.Close()
+	r.AddUnlisted(m, now.Sources)
+	return nil
+}
+
+// notThere tells of a path that is no file or folder now: what came through
+// standard input, and what is missing, of which the check says more.
+func notThere(path string) bool {
+	info, err := os.Stat(path)
+	return path == "-" || err != nil || !info.IsDir() && !info.Mode().IsRegular()
 }
 
 func writeReport(w io.Writer, r *verify.Report, format string) error {

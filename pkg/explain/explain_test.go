@@ -355,3 +355,17 @@ func TestSessionsAndLogins(t *testing.T) {
 		t.Errorf("%+v, error %v", l, err)
 	}
 }
+
+// An event that the file begins in the middle of says why it is nobody's.
+func TestFragment(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	text := "type=PATH msg=audit(1679060258.126:30361): item=2 name=\"/tmp/x\" inode=9 dev=00:27 mode=040755 ouid=1002 ogid=1002 rdev=00:00 nametype=PARENT\n"
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e, err := explained(t, "1679060258.126:30361", explain.Options{}, path)
+	if err != nil || !strings.Contains(e.Conclusion, "given to nobody") || !strings.Contains(e.Steps[len(e.Steps)-1].What, "The SYSCALL record, which would, is not in the evidence") {
+		t.Errorf("%+v, error %v", e, err)
+	}
+}

@@ -129,6 +129,9 @@ func (x *Explainer) explainEvent() (*Explanation, error) {
 	if ok {
 		e.Steps = append(e.Steps, Step{What: fmt.Sprintf("The kernel wrote ses=%s into that record: the session of the process that acted. A process cannot choose it, and keeps it through sudo and su.", ev.session.ID), Pos: ev.pos})
 	}
+	if ev.session.Reason == tracker.NoSession {
+		e.Steps = append(e.Steps, Step{What: "None of these records says which process acted, or in which session. The SYSCALL record, which would, is not in the evidence: the file begins or ends within the event, or the record was lost."})
+	}
 	for _, what := range ev.says {
 		e.Steps = append(e.Steps, Step{What: "The event's records state two things: " + what + ". What the kernel wrote counts; what a process claimed inside msg='…' does not.", Pos: ev.pos})
 	}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+
+	"auditreplay/pkg/ingest"
 )
 
 // Difference is a file that is not as the manifest says.
@@ -40,6 +43,22 @@ func (m *Manifest) Check() (differ []Difference, checked int, err error) {
 		}
 	}
 	return differ, checked, nil
+}
+
+// Unlisted gives the files of sources that the manifest does not have, but for
+// what is no evidence.
+func (m *Manifest) Unlisted(now []*ingest.Source) []string {
+	var out []string
+	for _, src := range now {
+		path := onDisk(src.Path)
+		listed := src.Kind == ingest.UnusableKind || path == m.Output.Path || slices.Contains(out, path) ||
+			slices.ContainsFunc(m.Files, func(f File) bool { return f.Path == path })
+		if !listed {
+			out = append(out, path)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Outputs is how many files the output is: one, or none where it went to

@@ -145,13 +145,12 @@ func (a *audited) serialFalls() []int64 {
 	st := a.stamps
 	var cuts []int64
 	from := 0 // of the boot
-	steps := 0
+	looks := 0
 	for i := from + 1; i < len(st); i++ {
 		if st[i].serial >= st[i-1].serial || !a.falls(from, i) {
 			continue
 		}
-		if steps < maxClockSteps && a.goesOn(from, i) {
-			steps++
+		if looks++; looks <= maxLooks && a.goesOn(from, i) {
 			continue
 		}
 		best := i // the largest drop of those that lie together
@@ -168,11 +167,11 @@ func (a *audited) serialFalls() []int64 {
 }
 
 // stepWindow is how many events on each side of a fall are looked at to tell
-// a clock that was set from a reboot, and maxClockSteps how often that is done:
-// an attacker could make every other event a fall.
+// a clock that was set from a reboot, and maxLooks how often that is done: an
+// attacker could make every other event a fall.
 const (
-	stepWindow    = 4096
-	maxClockSteps = 1024
+	stepWindow = 4096
+	maxLooks   = 1024
 )
 
 // goesOn reports whether the serials fall at i because the clock was set back,

@@ -181,6 +181,10 @@ func (t *SessionTracker) nestedFace(s *session, n *nested) *face {
 	return n.face
 }
 
+// NoSession is the reason of an event of which records are missing: those that
+// are there name no session, and the process that they would name is not known.
+const NoSession = "no session in its records"
+
 // eventOfNone writes an event whose ses is unset, or whose records state none.
 func (t *SessionTracker) eventOfNone(ev *auditd.Event, ses string, owner *login) error {
 	o := t.compose(ev, &t.out)
@@ -193,7 +197,7 @@ func (t *SessionTracker) eventOfNone(ev *auditd.Event, ses string, owner *login)
 	}
 	f := face{unshared: true, source: systemSource(ev), subjects: noSubjects, sess: schema.Session{Boot: t.opt.Boot}}
 	if ses == "" && fragment(ev) {
-		f.sess.Attribution, f.sess.Reason = schema.None, "no session in its records"
+		f.sess.Attribution, f.sess.Reason = schema.None, NoSession
 	} else {
 		o.event.Type = schema.TypeSystem
 	}
