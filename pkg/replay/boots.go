@@ -177,8 +177,9 @@ const (
 // goesOn reports whether the serials fall at i because the clock was set back,
 // not because a kernel began to count again. Then events of before and after
 // the step stand between each other in the order of time. What follows the fall
-// fits into the serials before it: the first has its predecessor there, and
-// none is there already. A kernel that counts again gives out the same ones.
+// fits into the serials before it: the first has its predecessor there, or the
+// last is followed by what comes after those before; and none is there already.
+// A kernel that counts again gives out the same ones.
 func (a *audited) goesOn(from, i int) bool {
 	const fits = 16 // records between may be lost
 	before := a.stamps[max(from, i-stepWindow):i]
@@ -195,18 +196,15 @@ func (a *audited) goesOn(from, i int) bool {
 	for d := uint32(1); d <= min(fits, first); d++ {
 		follows = follows || there[first-d]
 	}
-	if !follows {
-		return false
-	}
 	for _, s := range a.stamps[i:min(len(a.stamps), i+stepWindow)] {
-		if s.serial > top {
-			break // it goes on where it was
+		if s.serial > top { // it goes on, where it was
+			return follows || s.serial-top <= fits
 		}
 		if there[s.serial] {
 			return false
 		}
 	}
-	return true
+	return follows
 }
 
 func drop(st []stamp, i int) int64 { return int64(st[i-1].serial) - int64(st[i].serial) }

@@ -83,3 +83,33 @@ func TestTwoClockSteps(t *testing.T) {
 		t.Errorf("%s", strings.Join(got, "\n"))
 	}
 }
+
+// A machine whose clock is two hours ahead when it starts, until the network
+// sets it: the first events of the boot stand among later ones.
+func TestClockAheadAtBoot(t *testing.T) {
+	t.Parallel()
+	l, s := new(logs), new(sshd)
+	l.start(0)
+	login := func(at float64, n, ses int) {
+		l.ssh(at, 500+10*n, ses)
+		s.accept(at+.2, 500+10*n)
+	}
+	for n := range 30 {
+		login(10+float64(n), n, 1+n)
+	}
+	l.start(7200)
+	for n := range 60 {
+		at := 7201 + float64(n)
+		if n >= 3 {
+			at = 100 + 200*float64(n)
+		}
+		login(at, 40+n, 1+n)
+	}
+	r := verified(t, verify.Options{}, files(t, map[string]string{"audit.log": l.String(), "auth.log": s.String()}))
+	if boots := len(r.Hosts[0].Boots); boots != 2 || r.Joined != 90 || r.Accepted != 90 {
+		t.Errorf("%d boots, %d of %d logins joined", boots, r.Joined, r.Accepted)
+	}
+	if len(r.Findings) != 1 || r.Findings[0].Kind != verify.ClockStep {
+		t.Errorf("%s", strings.Join(rows(r), "\n"))
+	}
+}
