@@ -161,13 +161,7 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 		return err
 	}
 	defer in.Close()
-	o.named = o.namingFiles(in)
-	if o.saved = allSaved(in.Inputs); o.saved {
-		if err := notWithSaved(cmd); err != nil {
-			return err
-		}
-	}
-	if err := o.checkOutputs(cmd, in.Inputs); err != nil {
+	if err := o.found(cmd, in); err != nil {
 		return err
 	}
 	out, err := replay.CreateOutput(o.output, cmd.OutOrStdout(), replay.OutputOptions{Force: o.force, Golden: o.golden, Update: o.update})
@@ -210,6 +204,18 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 		return err
 	}
 	return o.finish(cmd, out, sum)
+}
+
+// found takes note of what the inputs are, and refuses what does not go with
+// them.
+func (o *options) found(cmd *cobra.Command, in *replay.Evidence) error {
+	o.named = o.namingFiles(in)
+	if o.saved = allSaved(in.Inputs); o.saved {
+		if err := notWithSaved(cmd); err != nil {
+			return err
+		}
+	}
+	return o.checkOutputs(cmd, in.Inputs)
 }
 
 // fill gives the events of the inputs to a view, and closes it.
