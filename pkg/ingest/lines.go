@@ -10,7 +10,8 @@ import (
 // is no log line.
 const MaxLine = 16 << 20
 
-// BufferSize is how many bytes Lines reads at once.
+// BufferSize is how many bytes Lines reads at once, where nobody wants it
+// otherwise.
 const BufferSize = 256 << 10
 
 // Lines reads lines of any length in bounded memory. It differs from
@@ -29,19 +30,20 @@ type Lines struct {
 	tooLong    int64
 	open       bool
 	err        error
+	size       int           // of a buffer
 	fresh      func() []byte // see Keep
 }
 
 // NewLines reads the lines of r.
-func NewLines(r io.Reader) *Lines { return &Lines{r: r} }
+func NewLines(r io.Reader) *Lines { return &Lines{r: r, size: BufferSize} }
 
 // Reset makes l read r from its first line, with the buffer it has.
-func (l *Lines) Reset(r io.Reader) { *l = Lines{r: r, buf: l.buf, fresh: l.fresh} }
+func (l *Lines) Reset(r io.Reader) { *l = Lines{r: r, buf: l.buf, size: l.size, fresh: l.fresh} }
 
 // Keep lets lines stay valid: a buffer that is full is left to the lines in it,
-// and reading goes on in another, of BufferSize bytes, which fresh gives.
-// Where one buffer ends and the next begins depends on the bytes alone.
-func (l *Lines) Keep(fresh func() []byte) { l.fresh = fresh }
+// and reading goes on in another, of size bytes, which fresh gives. Where one
+// buffer ends and the next begins depends on size and the bytes alone.
+func (l *Lines) Keep(size int, fresh func() []byte) { l.size, l.fresh = size, fresh }
 
 // Buffer gives the buffer that the last line is a part of.
 func (l *Lines) Buffer() []byte { return l.buf }
@@ -176,10 +178,10 @@ func (l *Lines) room(n int) []byte {
 		return make([]byte, min(2*len(l.buf), most))
 	}
 	switch {
-	case l.fresh != nil && n <= BufferSize/2:
+	case l.fresh != nil && n <= l.size/2:
 		return l.fresh()
 	case l.fresh != nil || l.buf == nil:
-		return make([]byte, max(BufferSize, len(l.buf)))
+		return make([]byte, max(l.size, len(l.buf)))
 	}
 	return l.buf
 }

@@ -59,7 +59,7 @@ func readLines(t testing.TB, r io.Reader) ([]gotLine, error) {
 func readKept(t testing.TB, in []byte, chunk int) []gotLine {
 	t.Helper()
 	lines := ingest.NewLines(&chunks{bytes.NewReader(in), chunk})
-	lines.Keep(func() []byte { return make([]byte, ingest.BufferSize) })
+	lines.Keep(64<<10, func() []byte { return make([]byte, 64<<10) })
 	var kept [][]byte
 	var got []gotLine
 	for {

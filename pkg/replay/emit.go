@@ -30,6 +30,16 @@ type sequence struct {
 // read at several places at once.
 const heldBack = 48
 
+// maxSequences bounds at how many places one input is read.
+const maxSequences = 64
+
+// maxWaiting bounds the chunks that are held for events which may not be
+// complete: beyond it the first event goes, and what belongs before it and
+// comes later is marked late. Only a log whose order is no order at all, or of
+// whose records thousands have one time, gets there. Each input has one chunk
+// in hand whatever it holds.
+const maxWaiting = 64
+
 // sequences cuts an input into parts that are each nearly in the order of time.
 func sequences(in *input) []*sequence {
 	var out []*sequence
@@ -41,7 +51,7 @@ func sequences(in *input) []*sequence {
 			if i := to - heldBack; i >= from {
 				far = max(far, st[i].max)
 			}
-			if far > st[to].min {
+			if far > st[to].min && len(out) < maxSequences-1 {
 				break
 			}
 		}
@@ -144,8 +154,12 @@ func (h *sequenceHeap) Pop() any {
 	return s
 }
 
-// batchSize is how many events are handed on at once.
-const batchSize = 512
+// batchSize is how many events are handed on at once, unless they have very
+// many records: no event is begun beyond batchRecords.
+const (
+	batchSize    = 512
+	batchRecords = 4096
+)
 
 // batch is some complete events, in order, on their way from the side that
 // reads to the side that writes.
@@ -169,6 +183,7 @@ type feed struct {
 	before  int64 // all records of an earlier time have been read
 	between interval
 	bares   bool // there may be bare events
+	most    int  // chunks that may wait
 }
 
 func newFeed(r *run) *feed {
@@ -189,6 +204,7 @@ func newFeed(r *run) *feed {
 	for _, in := range r.inputs {
 		f.todo = append(f.todo, sequences(in)...)
 	}
+	f.most = maxWaiting + 2*len(f.todo)
 	heap.Init(&f.todo)
 	return f
 }
@@ -208,8 +224,11 @@ func (f *feed) fill(b *batch) bool {
 		f.re.Release(u)
 	}
 	b.units, b.bare, b.built = b.units[:0], b.bare[:0], false
-	for len(b.units) < batchSize {
+	for records := 0; len(b.units) < batchSize && records < batchRecords; {
 		u := f.re.Next(f.before)
+		if u == nil && f.re.Waiting() > f.most {
+			u = f.re.Force()
+		}
 		if u == nil {
 			if len(f.todo) == 0 || f.failed != nil {
 				b.err = f.failed
@@ -221,6 +240,7 @@ func (f *feed) fill(b *batch) bool {
 			continue
 		}
 		b.units, b.bare = append(b.units, u), append(b.bare, f.bares && f.r.bare(u))
+		records += len(u.Records)
 	}
 	return true
 }

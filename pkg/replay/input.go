@@ -26,6 +26,7 @@ type input struct {
 	cut       *ingest.Damage // where the bytes of a binary journal broke off
 	civil     civil          // of a log whose times lack year or zone
 	progress  *Progress
+	chunk     int // bytes of a chunk of its records
 }
 
 // stretch is a chunk of an input's records, as the first pass saw it.
@@ -70,7 +71,7 @@ func (in *input) open() (reader, *ingest.CountingReader, io.Closer, error) {
 	case ingest.SyslogText:
 		r = syslog.New(count, in.src)
 	default:
-		r = newAuditLog(count, in.src)
+		r = newAuditLog(count, in.src, in.chunk)
 	}
 	taken := count.N.Load
 	if s, ok := rc.(interface{ Stored() int64 }); ok {
@@ -99,14 +100,15 @@ type auditLog struct {
 	src   *ingest.Source
 	spare [][]byte // buffers that no line is in any more
 	given []byte   // the buffer that a chunk took last
+	size  int      // of a buffer
 }
 
-func newAuditLog(r io.Reader, src *ingest.Source) *auditLog {
-	a := &auditLog{lines: ingest.NewLines(r), src: src}
-	a.lines.Keep(func() []byte {
+func newAuditLog(r io.Reader, src *ingest.Source, size int) *auditLog {
+	a := &auditLog{lines: ingest.NewLines(r), src: src, size: size}
+	a.lines.Keep(size, func() []byte {
 		n := len(a.spare)
 		if n == 0 {
-			return make([]byte, ingest.BufferSize)
+			return make([]byte, size)
 		}
 		b := a.spare[n-1]
 		a.spare = a.spare[:n-1]
@@ -133,7 +135,7 @@ func (a *auditLog) pass() error {
 
 // reuse takes a buffer back.
 func (a *auditLog) reuse(b []byte) {
-	if cap(b) == ingest.BufferSize {
+	if cap(b) == a.size {
 		a.spare = append(a.spare, b[:cap(b)])
 	}
 }
@@ -213,6 +215,7 @@ func newRecords(in *input) (*records, error) {
 // next fills c with the input's next chunk. io.EOF comes with an empty chunk.
 func (rs *records) next(c *auditd.Chunk) error {
 	c.Reset()
+	c.Size = rs.in.chunk
 	rs.flush = false
 	if rs.log != nil {
 		rs.log.reuse(c.Adopt(nil))

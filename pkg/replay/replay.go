@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/auditd"
 	"auditreplay/pkg/ingest/keys"
 	"auditreplay/pkg/ingest/root"
 	"auditreplay/pkg/tracker"
@@ -120,8 +121,15 @@ func (r *run) addInputs(sources []*ingest.Source) {
 				}
 			}
 		}
-		r.inputs = append(r.inputs, &input{src: src, group: g, progress: r.opt.Progress})
+		r.inputs = append(r.inputs, &input{src: src, group: g, progress: r.opt.Progress, chunk: chunkSize(len(sources))})
 	}
+}
+
+// chunkSize is how large the chunks of each of n inputs are, all of which may
+// be open at once.
+func chunkSize(n int) int {
+	const all, least = 8 << 20, 16 << 10
+	return max(least, min(auditd.ChunkSize, all/max(n, 1)))
 }
 
 func (r *run) readAll() error {

@@ -51,8 +51,14 @@ func (b *Builder) Build(recs []*Record, ev *Event) {
 	b.summarise(ev, sys, main)
 }
 
-// reset empties ev and keeps its memory.
+// keepRecords is up to how many records an event's memory is kept for.
+const keepRecords = 1024
+
+// reset empties ev and keeps its memory, unless an event needed very much.
 func (ev *Event) reset() {
+	if cap(ev.Records)+cap(ev.Paths)+cap(ev.Args) > keepRecords || cap(ev.arena) > 64*keepRecords {
+		*ev = Event{}
+	}
 	*ev = Event{
 		Records:        ev.Records[:0],
 		Args:           ev.Args[:0],

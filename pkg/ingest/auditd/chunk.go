@@ -9,30 +9,39 @@ type Chunk struct {
 	Min     int64 // lowest time of its records, in milliseconds
 	Max     int64
 	Heads   bool // only the heads of its records are parsed: see Record.Split
+	Size    int  // bytes of lines that fill it; 0 is ChunkSize
 	buf     []byte
 	hint    hint
 	held    int  // records that units hold
+	waiting int  // of them, those whose units wait in the Reassembler
 	read    bool // all its records were added to a Reassembler
 }
 
-// ChunkSize is how many bytes of lines fill a chunk that lines are copied to.
+// ChunkSize is how many bytes of lines usually fill a chunk.
 const ChunkSize = 256 << 10
 
-// chunkRecords bounds the records of such a chunk, and is what the others
-// usually have.
-const chunkRecords = 2048
+// perRecord is less than most records take: there is one for so many bytes at
+// the most in a chunk that lines are copied to.
+const perRecord = 192
+
+func (c *Chunk) size() int {
+	if c.Size == 0 {
+		return ChunkSize
+	}
+	return c.Size
+}
 
 // Fits reports whether the chunk takes a copy of another line of n bytes. An
 // empty chunk takes any.
 func (c *Chunk) Fits(n int) bool {
-	return len(c.Records) == 0 || len(c.buf)+n <= ChunkSize && len(c.Records) < chunkRecords
+	return len(c.Records) == 0 || len(c.buf)+n <= c.size() && len(c.Records) < c.size()/perRecord
 }
 
 // Add copies a line into the chunk and cuts it into a record. An error says
 // that the line is none and leaves the chunk as it was.
 func (c *Chunk) Add(line []byte, pos ingest.Pos) error {
 	if cap(c.buf)-len(c.buf) < len(line) {
-		c.buf = make([]byte, 0, max(ChunkSize, len(line))) // only when empty: see Fits
+		c.buf = make([]byte, 0, max(c.size(), len(line))) // only when empty: see Fits
 	}
 	at := len(c.buf)
 	c.buf = append(c.buf, line...)
@@ -59,7 +68,7 @@ func (c *Chunk) Cut(line []byte, pos ingest.Pos) error {
 	n := len(c.Records)
 	switch {
 	case c.Records == nil:
-		c.Records = make([]Record, 1, chunkRecords)
+		c.Records = make([]Record, 1, max(c.size()/perRecord, 1))
 	case n < cap(c.Records):
 		c.Records = c.Records[:n+1]
 	default:
@@ -86,5 +95,6 @@ func (c *Chunk) Cut(line []byte, pos ingest.Pos) error {
 // Reset empties the chunk for reuse: nothing may point into it any more.
 func (c *Chunk) Reset() {
 	c.Records, c.buf, c.held, c.read = c.Records[:0], c.buf[:0], 0, false
+	c.waiting = 0
 	c.hint = hint{}
 }

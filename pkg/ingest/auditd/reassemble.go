@@ -3,6 +3,8 @@ package auditd
 import (
 	"bytes"
 	"container/heap"
+	"hash/maphash"
+	"math"
 	"strings"
 )
 
@@ -31,6 +33,7 @@ type Unit struct {
 	Records []*Record
 	Dropped int // records beyond MaxRecords
 	index   int
+	known   map[uint64][]int32 // the records by what they say, where they are many
 }
 
 type unitKey struct {
@@ -47,6 +50,10 @@ type Reassembler struct {
 	last  *Unit
 	free  []*Unit
 
+	waiting int  // chunks that have records in units which wait
+	forced  Unit // the last that had to go before its time, in the order of the output
+	seed    maphash.Seed
+
 	Duplicates func(*Record) // called for a record that its event has already
 	Oversize   func(*Record) // called for a record beyond MaxRecords
 	Recycle    func(*Chunk)  // called for a chunk that no unit needs any more
@@ -54,7 +61,8 @@ type Reassembler struct {
 
 // NewReassembler returns an empty Reassembler.
 func NewReassembler() *Reassembler {
-	return &Reassembler{open: make(map[unitKey]*Unit), Duplicates: func(*Record) {}, Oversize: func(*Record) {},
+	return &Reassembler{open: make(map[unitKey]*Unit), seed: maphash.MakeSeed(),
+		forced: Unit{Millis: math.MinInt64}, Duplicates: func(*Record) {}, Oversize: func(*Record) {},
 		Recycle: func(*Chunk) {}}
 }
 
@@ -69,16 +77,18 @@ func (r *Reassembler) Add(host int, rec *Record) {
 	late := u != nil && tooFar(u, rec)
 	if u == nil || late {
 		u = r.unit()
-		u.Host, u.Millis, u.Serial, u.Daemon, u.Late = host, rec.Millis, rec.Serial, key.daemon, late
+		u.Host, u.Millis, u.Serial, u.Daemon = host, rec.Millis, rec.Serial, key.daemon
+		u.Late = late || !r.forced.before(u)
 		r.open[key] = u
 		heap.Push(&r.queue, u)
 	}
 	r.last = u
-	if i := same(u.Records, rec); i >= 0 {
+	if i := r.same(u, rec); i >= 0 {
 		if prefer(rec, u.Records[i]) {
 			r.keep(rec)
 			rec, u.Records[i] = u.Records[i], rec
 			r.Duplicates(rec)
+			r.leave(rec)
 			r.drop(rec)
 			return
 		}
@@ -92,11 +102,24 @@ func (r *Reassembler) Add(host int, rec *Record) {
 	}
 	r.keep(rec)
 	u.Records = append(u.Records, rec)
+	if n := len(u.Records); n > fewRecords {
+		r.remember(u, n-1)
+	}
 }
 
 func (r *Reassembler) keep(rec *Record) {
 	if rec.home != nil {
 		rec.home.held++
+		rec.home.waiting++
+	}
+}
+
+// leave notes that a record waits no longer.
+func (r *Reassembler) leave(rec *Record) {
+	if c := rec.home; c != nil {
+		if c.waiting--; c.waiting == 0 && c.read {
+			r.waiting--
+		}
 	}
 }
 
@@ -111,10 +134,16 @@ func (r *Reassembler) drop(rec *Record) {
 // Read says that all records of a chunk were added.
 func (r *Reassembler) Read(c *Chunk) {
 	c.read = true
+	if c.waiting > 0 {
+		r.waiting++
+	}
 	if c.held == 0 {
 		r.Recycle(c)
 	}
 }
+
+// Waiting is how many chunks hold records of events that wait to be complete.
+func (r *Reassembler) Waiting() int { return r.waiting }
 
 func (r *Reassembler) unit() *Unit {
 	if n := len(r.free); n > 0 {
@@ -136,8 +165,37 @@ func tooFar(u *Unit, rec *Record) bool {
 	return !rec.Pos.Source.Offsets
 }
 
+// fewRecords is up to how many records of an event are looked at one by one
+// for a copy.
+const fewRecords = 64
+
 // same finds a record that says the same: a copy of the line in another file,
 // or the same record from a carrier that adds no node and no names.
+func (r *Reassembler) same(u *Unit, rec *Record) int {
+	if len(u.Records) <= fewRecords {
+		return same(u.Records, rec)
+	}
+	for _, i := range u.known[maphash.Bytes(r.seed, rec.Body)] {
+		if o := u.Records[i]; o.Type == rec.Type && bytes.Equal(o.Body, rec.Body) {
+			return int(i)
+		}
+	}
+	return -1
+}
+
+// remember notes the last of n+1 records, and with the first that is too many
+// all that came before.
+func (r *Reassembler) remember(u *Unit, n int) {
+	from := n
+	if u.known == nil {
+		u.known, from = make(map[uint64][]int32), 0
+	}
+	for i := from; i <= n; i++ {
+		h := maphash.Bytes(r.seed, u.Records[i].Body)
+		u.known[h] = append(u.known[h], int32(i))
+	}
+}
+
 func same(recs []*Record, rec *Record) int {
 	for i := len(recs) - 1; i >= 0; i-- {
 		if r := recs[i]; r.Type == rec.Type && len(r.Body) == len(rec.Body) && bytes.Equal(r.Body, rec.Body) {
@@ -166,6 +224,24 @@ func (r *Reassembler) Next(before int64) *Unit {
 	if len(r.queue) == 0 || r.queue[0].Millis >= before {
 		return nil
 	}
+	return r.pop()
+}
+
+// Force gives the first unit of all, or nil where there is none, though what is
+// still to be added may belong before it: more of that cannot be held. Units
+// that come later and belong before it are marked late.
+func (r *Reassembler) Force() *Unit {
+	if len(r.queue) == 0 {
+		return nil
+	}
+	u := r.pop()
+	if r.forced.before(u) {
+		r.forced = Unit{Host: u.Host, Millis: u.Millis, Serial: u.Serial, Daemon: u.Daemon}
+	}
+	return u
+}
+
+func (r *Reassembler) pop() *Unit {
 	u := heap.Pop(&r.queue).(*Unit)
 	key := unitKey{u.Millis, u.Serial, int32(u.Host), u.Daemon}
 	if r.open[key] == u {
@@ -174,7 +250,24 @@ func (r *Reassembler) Next(before int64) *Unit {
 	if r.last == u {
 		r.last = nil
 	}
+	for _, rec := range u.Records {
+		r.leave(rec)
+	}
 	return u
+}
+
+// before reports whether u stands before o in the output, by time, host and
+// serial alone.
+func (u *Unit) before(o *Unit) bool {
+	switch {
+	case u.Millis != o.Millis:
+		return u.Millis < o.Millis
+	case u.Host != o.Host:
+		return u.Host < o.Host
+	case u.Serial != o.Serial:
+		return u.Serial < o.Serial
+	}
+	return u.Daemon && !o.Daemon
 }
 
 // Pending is the number of units that are not complete.
@@ -200,12 +293,8 @@ func (q unitQueue) Less(i, j int) bool {
 	switch {
 	case a.Millis != b.Millis:
 		return a.Millis < b.Millis
-	case a.Host != b.Host:
-		return a.Host < b.Host
-	case a.Serial != b.Serial:
-		return a.Serial < b.Serial
-	case a.Daemon != b.Daemon:
-		return a.Daemon
+	case a.Host != b.Host || a.Serial != b.Serial || a.Daemon != b.Daemon:
+		return a.before(b)
 	case a.Late != b.Late:
 		return b.Late
 	}

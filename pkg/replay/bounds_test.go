@@ -1,0 +1,117 @@
+package replay_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/replay"
+	"auditreplay/pkg/schema"
+
+	"github.com/metal-toolbox/auditevent"
+)
+
+// heavy counts events, and looks now and then at how much memory is in use.
+type heavy struct {
+	events, late int
+	most         uint64
+}
+
+func (h *heavy) Encode(v any) error {
+	x := schema.Of(v.(*auditevent.AuditEvent))
+	h.events++
+	if x.Event.Late {
+		h.late++
+	}
+	if h.events%5000 == 1 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		h.most = max(h.most, m.HeapAlloc)
+	}
+	return nil
+}
+
+func oneLog(data []byte) []*ingest.Source {
+	return []*ingest.Source{{Name: "audit.log", Path: "audit.log", Kind: ingest.AuditLog, Size: int64(len(data)),
+		OpenRaw: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}}
+}
+
+const execOf = "type=SYSCALL msg=audit(%d.%03d:%d): arch=c000003e syscall=59 success=yes exit=0 a0=1 a1=2 a2=3 a3=4 items=0 ppid=1 pid=5 " +
+	"auid=1000 uid=1000 gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 comm=\"ls\" exe=\"/usr/bin/ls\" key=\"%s\"\n"
+
+// TestDisorderIsBounded replays logs of which all would have to be held to put
+// their events in order: what cannot be held goes, marked as late where it is
+// out of its place, and nothing is lost.
+func TestDisorderIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("looks at the memory in use, which the race detector takes for itself")
+	}
+	const n, most = 200_000, 60 << 20
+	var shuffled, oneTime []string
+	filler := strings.Repeat("k", 400)
+	for i := range n {
+		shuffled = append(shuffled, fmt.Sprintf(execOf, 1700000000+i/1000, i%1000, i+1, filler))
+		oneTime = append(oneTime, fmt.Sprintf(execOf, 1700000000, 0, i+1, filler))
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(n, func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+	for name, test := range map[string]struct {
+		lines []string
+		late  bool
+	}{"shuffled": {shuffled, true}, "one time": {oneTime, false}} {
+		data := []byte(strings.Join(test.lines, ""))
+		var before runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		var h heavy
+		sum, err := replay.Run(oneLog(data), &h, replay.Options{Workers: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.events != n || sum.Rejected != 0 || (h.late > 0) != test.late {
+			t.Errorf("%s: %d events, %d of them late, %d rejected", name, h.events, h.late, sum.Rejected)
+		}
+		if held := int64(h.most) - int64(before.HeapAlloc); held > most || len(data) < 2*most {
+			t.Errorf("%s: %d MB held of a log of %d MB", name, held>>20, len(data)>>20)
+		}
+	}
+}
+
+// TestOneEventOfManyRecords gives an event more records than any syscall has,
+// each of them twice.
+func TestOneEventOfManyRecords(t *testing.T) {
+	t.Parallel()
+	const n = 60_000
+	var b bytes.Buffer
+	for i := range n {
+		for range 2 {
+			fmt.Fprintf(&b, "type=PATH msg=audit(1700000000.000:1): item=%d name=\"/tmp/%d\" nametype=NORMAL\n", i, i)
+		}
+	}
+	var what []string
+	opt := replay.Options{Reject: func(_ ingest.Pos, why string, _ []byte) error {
+		if !slices.Contains(what, why) {
+			what = append(what, why)
+		}
+		return nil
+	}}
+	sources := oneLog(b.Bytes())
+	var h heavy
+	sum, err := replay.Run(sources, &h, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := sources[0].Counts
+	if !c.Balanced() || c.Read != 2*n || c.Duplicate == 0 || c.Rejected == 0 || c.Evidence < 16384 {
+		t.Errorf("read %d lines: %d evidence, %d copies, %d rejected", c.Read, c.Evidence, c.Duplicate, c.Rejected)
+	}
+	if h.events < 1 || h.events > 20 || sum.Rejected != c.Rejected || len(what) != 1 || what[0] != "event of more than 16384 records" {
+		t.Errorf("%d events, %d rejected, because %q", h.events, sum.Rejected, what)
+	}
+}
