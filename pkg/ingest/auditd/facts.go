@@ -233,10 +233,7 @@ func scanFields(body []byte, field func(name, value []byte, inner bool), word fu
 			body = body[1:]
 			continue
 		}
-		eq := 0
-		for eq < len(body) && body[eq] != '=' && body[eq] != ' ' {
-			eq++
-		}
+		eq := indexOr(body, 0, '=')
 		if eq == len(body) {
 			return
 		}

@@ -1,6 +1,10 @@
 package auditd
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // fields walks over the name=value pairs of a record's text.
 //
@@ -21,10 +25,7 @@ func (f *fields) next() (name, value []byte, ok bool) {
 		i++
 	}
 	start := i
-	for i < len(b) && b[i] != '=' && b[i] != ' ' {
-		i++
-	}
-	if i >= len(b) {
+	if i = indexOr(b, i, '='); i >= len(b) {
 		f.pos = len(b)
 		return nil, nil, false
 	}
@@ -40,9 +41,7 @@ func (f *fields) next() (name, value []byte, ok bool) {
 	i++
 	first := i
 	if i < len(b) && b[i] != '"' && b[i] != '\'' && string(name) != "op" {
-		for i < len(b) && b[i] != ' ' {
-			i++
-		}
+		i = indexOr(b, i, ' ')
 	} else {
 		i += valueEnd(b[i:], name)
 	}
@@ -52,6 +51,25 @@ func (f *fields) next() (name, value []byte, ok bool) {
 		value = trimOldPAM(value)
 	}
 	return name, value, true
+}
+
+// indexOr gives where the first c or blank stands in b, from i on; len(b) where
+// there is none. Eight bytes are looked at at once: the lowest bit that is set
+// after the subtraction, and was not before, is that of the first byte which
+// is zero.
+func indexOr(b []byte, i int, c byte) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		x, y := w^ones*uint64(c), w^ones*' '
+		if zero := ((x-ones)&^x | (y-ones)&^y) & highs; zero != 0 {
+			return i + bits.TrailingZeros64(zero)/8
+		}
+	}
+	for i < len(b) && b[i] != c && b[i] != ' ' {
+		i++
+	}
+	return i
 }
 
 // skipTo goes on to the next pair that starts with s, where there is one.
@@ -112,10 +130,7 @@ func valueEnd(b, name []byte) int {
 			return e + 2
 		}
 	}
-	i := 0
-	for i < len(b) && b[i] != ' ' {
-		i++
-	}
+	i := indexOr(b, 0, ' ')
 	if string(name) == "op" {
 		return opEnd(b, i)
 	}

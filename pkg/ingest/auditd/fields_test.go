@@ -1,0 +1,29 @@
+package auditd
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+func TestIndexOr(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(1, 2))
+	letters := []byte{0, 1, ' ', '=', ' ' - 1, ' ' + 1, '=' - 1, '=' + 1, 0x80, 0xa0, 0xbd, 0xff}
+	for range 200_000 {
+		b := make([]byte, rnd.IntN(40))
+		for i := range b {
+			b[i] = letters[rnd.IntN(len(letters))]
+			if rnd.IntN(4) > 0 {
+				b[i] = 'x'
+			}
+		}
+		from, c := rnd.IntN(len(b)+1), byte("= "[rnd.IntN(2)])
+		want := from
+		for want < len(b) && b[want] != c && b[want] != ' ' {
+			want++
+		}
+		if got := indexOr(b, from, c); got != want {
+			t.Fatalf("%q or blank in %q from %d: %d, want %d", c, b, from, got, want)
+		}
+	}
+}
