@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -84,9 +85,32 @@ func ReadJournal(r io.Reader) *Journal {
 	return j
 }
 
-// command is journalctl's command line.
-func command(opt *JournalOptions, after string) []string {
+// allBoots is the first version of journalctl in which --follow shows the
+// entries of the running boot alone, unless it is told otherwise
+// (systemd pull request 21711). What sshd said before a reboot would be lost
+// to a start after it, and --since would see no earlier boot. Versions before
+// 240 do not know the word "all".
+const allBoots = 250
+
+// version gives the version of a journalctl, by the first line of what it says
+// of itself: "systemd 252 (252.39-1~deb12u2)". One that says something else is
+// taken for a new one.
+func version(ctx context.Context, program string) int {
+	out, err := exec.CommandContext(ctx, program, "--version").Output()
+	if words := strings.Fields(string(out)); err == nil && len(words) > 1 {
+		if n, err := strconv.Atoi(words[1]); err == nil {
+			return n
+		}
+	}
+	return allBoots
+}
+
+// command is the command line of a journalctl of that version.
+func command(opt *JournalOptions, after string, version int) []string {
 	args := []string{"--follow", "--no-tail", "--output=export", "--quiet"}
+	if version >= allBoots {
+		args = append(args, "--boot=all")
+	}
 	switch {
 	case after != "":
 		args = append(args, "--after-cursor="+after)
@@ -104,9 +128,9 @@ const restartAfter = time.Second
 
 func (j *Journal) run(ctx context.Context, opt JournalOptions) {
 	defer close(j.ended)
-	after := opt.Cursor
+	after, of := opt.Cursor, version(ctx, opt.Program)
 	for {
-		cmd := exec.CommandContext(ctx, opt.Program, command(&opt, after)...)
+		cmd := exec.CommandContext(ctx, opt.Program, command(&opt, after, of)...)
 		cmd.WaitDelay = restartAfter
 		var said bytes.Buffer
 		cmd.Stderr = &limited{b: &said}
