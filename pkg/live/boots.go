@@ -281,7 +281,7 @@ func (p *Pipeline) ready(b *boot) bool {
 	}
 	since := b.Start
 	if !b.Audited {
-		since = p.sshdAt
+		since = max(since, p.sshdAt)
 	}
 	long := p.now()-since >= p.opt.LoginWindow.Milliseconds()
 	stable := p.now()-since >= settleWait.Milliseconds() || p.quiet(p.active, settleWall)

@@ -243,6 +243,54 @@ func TestLoginWindow(t *testing.T) {
 	h.want("UserAction USER_CMD "+none, "UserLogin")
 }
 
+// TestProofIsWaitedFor opens a session slowly: what says most of it comes
+// seconds after its first record, and all its events show it.
+func TestProofIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, Options{SSHD: true, NoWall: true})
+	h.accepted(t0)
+	h.record(t0, "LOGIN", "pid=50 uid=0 old-auid=4294967295 auid=1000 old-ses=4294967295 ses=7 res=1")
+	h.command(t0 + 11)
+	h.round()
+	h.want()
+	h.restart()
+	h.record(t0+12, "USER_START", `pid=50 uid=0 auid=1000 ses=7 msg='op=PAM:session_open acct="ann" exe="/usr/sbin/sshd" hostname=? addr=192.0.2.7 terminal=ssh res=success'`)
+	h.say(t0+14, 50, "User child is on pid 52")
+	h.record(t0+14.1, "CRED_ACQ", `pid=52 uid=0 auid=1000 ses=7 msg='op=PAM:setcred acct="ann" exe="/usr/sbin/sshd" hostname=? addr=192.0.2.7 terminal=ssh res=success'`)
+	h.round()
+	h.command(t0 + 18)
+	h.round()
+	h.want()
+	h.command(t0 + 20)
+	h.round()
+	if err := h.enc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(h.out.String(), `["boot","pid","time","account","address","child"]`); n != 6 {
+		t.Errorf("%d events with all evidence: %s", n, &h.out)
+	}
+}
+
+// TestFirstRecordIsAuditds begins with a record of auditd's own, before sshd has
+// said anything: neither names the boot or the host.
+func TestFirstRecordIsAuditds(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, Options{SSHD: true, NoWall: true})
+	h.record(t0, "DAEMON_START", `op=start ver=3.0.9 format=enriched kernel=6.1 auid=4294967295 pid=200 uid=0 ses=4294967295 res=success`)
+	h.round()
+	h.say(t0+1, 1, "Server listening on :: port 22.")
+	for i := range 5 {
+		h.record(t0+1+float64(i), "SERVICE_START", `pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=x comm="systemd" exe="/usr/lib/systemd/systemd" res=success'`)
+	}
+	h.round()
+	if err := h.enc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if s := h.out.String(); strings.Count(s, `"boot":"@1700000001.000"`) != 6 || strings.Count(s, `"host":"web"`) != 6 {
+		t.Errorf("wrote %s", s)
+	}
+}
+
 func TestLocalDoesNotWait(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, Options{SSHD: true})

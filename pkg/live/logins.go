@@ -14,6 +14,8 @@ type login struct {
 	told    bool // the tracker knows it
 	written bool
 	end     time.Time // record time at which its end was last heard of
+	heard   int64     // record time of what sshd last said of it
+	touched time.Time // wall time of that
 }
 
 // messages gives sshd's messages to the connections of their boots. A message
@@ -73,9 +75,9 @@ func (p *Pipeline) changed(b *boot, c sshd.Change, at time.Time) {
 	}
 	switch {
 	case c.Kind == sshd.Learned:
-		p.learned(b, c.Login)
+		p.learned(b, c.Login, at)
 	case c.Kind == sshd.Decided && c.Login.Accepted:
-		b.logins = append(b.logins, &login{d: c.Login})
+		b.logins = append(b.logins, &login{d: c.Login, heard: at.UnixMilli(), touched: p.clock.Wall})
 	case c.Kind == sshd.Decided:
 		b.failed = append(b.failed, &login{d: c.Login})
 	case c.Kind == sshd.Ended && c.Login.End != nil:
@@ -104,10 +106,14 @@ func (p *Pipeline) adopt(b *boot, d *sshd.Login) {
 	}
 }
 
-// learned tells the tracker that more is known of a login that it has.
-func (p *Pipeline) learned(b *boot, d *sshd.Login) {
+// learned takes more of a login, and tells the tracker if it has it.
+func (p *Pipeline) learned(b *boot, d *sshd.Login, at time.Time) {
 	for _, l := range b.logins {
-		if l.d == d && l.told && p.failure == nil {
+		if l.d != d {
+			continue
+		}
+		l.heard, l.touched = max(l.heard, at.UnixMilli()), p.clock.Wall
+		if l.told && p.failure == nil {
 			p.failure = b.tracker.Learned(d)
 		}
 	}

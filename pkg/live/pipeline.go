@@ -41,8 +41,10 @@ type Options struct {
 const (
 	eventWait  = 2 * time.Second  // of record time for an event whose end is not known
 	eventQuiet = 5 * time.Second  // or of wall time
-	settleWait = 2 * time.Second  // of record time for what a session's beginning says of it
+	settleWait = 2 * time.Second  // of record time for what the beginning of a log says of its host
 	settleWall = time.Second      // or of wall time
+	proofWait  = 5 * time.Second  // of record time after the last evidence that a session has shown
+	proofWall  = 2 * time.Second  // or of wall time
 	failWait   = 5 * time.Second  // for the reason of a refused login, which may come after it
 	endWait    = 30 * time.Second // for a better word on how a session ended
 	keep       = 24 * time.Hour   // what is over is forgotten after this

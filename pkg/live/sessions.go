@@ -25,7 +25,8 @@ type session struct {
 	settled bool
 	ended   bool // its leader closed it
 	last    int64
-	touched time.Time // wall time of its latest fact
+	told    int64     // record time of its latest fact
+	touched time.Time // wall time of that
 }
 
 // session gives the boot's session with that id.
@@ -62,7 +63,7 @@ func (p *Pipeline) fact(rec *auditd.Record, b *boot) {
 		return
 	}
 	s := b.session(strconv.FormatUint(uint64(f.Ses), 10), f.Millis)
-	s.last, s.touched = max(s.last, f.Millis), p.clock.Wall
+	s.last, s.told, s.touched = max(s.last, f.Millis), max(p.auditAt, f.Millis), p.clock.Wall
 	s.learn(&f)
 	if s.settled {
 		b.tracker.Learn(&f)
@@ -123,16 +124,21 @@ func (p *Pipeline) settle(b *boot) error {
 
 // settleOne hands a session over to the tracker, when its login is there and
 // what goes with it, when it is known to wait for none, or when its time is up.
+//
+// PAM's USER_START comes first, up to 18 s after LOGIN on the recorded hosts
+// (pam_systemd starts the user's manager); CRED_ACQ of the user's process and
+// USER_LOGIN follow it within 3 s, and so do sshd's lines on them. What sshd
+// never says by PAM is waited for to the end of the window.
 func (p *Pipeline) settleOne(b *boot, s *session) (bool, error) {
 	if len(s.held) == 0 {
 		return false, nil
 	}
 	now := p.now()
-	grown := now-s.opened >= settleWait.Milliseconds() || p.quiet(s.touched, settleWall)
 	l := b.loginOf(s, p.opt.LoginWindow)
+	grown := p.grown(s, l)
 	local := s.exe != "" && !isSSHD(s.exe)
 	switch {
-	case local && (s.started || grown), l != nil && grown:
+	case s.started && (local || l != nil && grown):
 	case !p.opt.SSHD && grown:
 	case now-s.opened >= p.opt.LoginWindow.Milliseconds():
 		if p.opt.SSHD && l == nil && !local {
@@ -142,6 +148,19 @@ func (p *Pipeline) settleOne(b *boot, s *session) (bool, error) {
 		return false, nil
 	}
 	return true, p.handOver(b, s, l)
+}
+
+// grown reports whether neither log has shown more of a session's beginning
+// for some time.
+func (p *Pipeline) grown(s *session, l *login) bool {
+	told, touched := s.told, s.touched
+	if l != nil {
+		told = max(told, l.heard)
+		if l.touched.After(touched) {
+			touched = l.touched
+		}
+	}
+	return p.now()-told >= proofWait.Milliseconds() || p.quiet(touched, proofWall)
 }
 
 // handOver tells the tracker all that is known of a session, and then its

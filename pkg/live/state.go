@@ -99,6 +99,7 @@ type savedSession struct {
 	Settled bool        `json:"settled,omitempty"`
 	Ended   bool        `json:"ended,omitempty"`
 	Last    int64       `json:"last"`
+	Told    int64       `json:"told,omitempty"`
 	Held    []savedUnit `json:"held,omitempty"`
 }
 
@@ -109,6 +110,7 @@ type savedLogin struct {
 	EndPos   savedPos    `json:"end_pos"`
 	Told     bool        `json:"told,omitempty"`
 	Written  bool        `json:"written,omitempty"`
+	Heard    int64       `json:"heard,omitempty"`
 	End      time.Time   `json:"end"`
 }
 
@@ -176,7 +178,7 @@ func (b *boot) save() (savedBoot, error) {
 	}
 	for _, x := range b.sessions {
 		saved := savedSession{ID: x.id, Leader: x.leader, Opened: x.opened, ByLogin: x.byLogin, Started: x.started, Exe: x.exe,
-			Settled: x.settled, Ended: x.ended, Last: x.last}
+			Settled: x.settled, Ended: x.ended, Last: x.last, Told: x.told}
 		for _, u := range x.held {
 			saved.Held = append(saved.Held, u.save())
 		}
@@ -196,7 +198,7 @@ func (b *boot) save() (savedBoot, error) {
 }
 
 func (l *login) save() savedLogin {
-	s := savedLogin{Login: l.d, Pos: savePos(l.d.Pos), Told: l.told, Written: l.written, End: l.end}
+	s := savedLogin{Login: l.d, Pos: savePos(l.d.Pos), Told: l.told, Written: l.written, Heard: l.heard, End: l.end}
 	for _, c := range l.d.Conflict {
 		s.Conflict = append(s.Conflict, savePos(c))
 	}
@@ -365,13 +367,14 @@ func (r *restorer) session(s *savedSession, b *boot) error {
 		x.held = append(x.held, u)
 		r.relearn(u, b)
 	}
+	x.told = s.Told
 	return nil
 }
 
 // login makes a login of what was saved. The connections have a copy of their
 // own, which takes its place when they next speak of it.
 func (r *restorer) login(s *savedLogin, b *boot) *login {
-	l := &login{d: s.Login, told: s.Told, written: s.Written, end: s.End}
+	l := &login{d: s.Login, told: s.Told, written: s.Written, heard: s.Heard, end: s.End}
 	l.d.Pos = r.pos(s.Pos)
 	for _, c := range s.Conflict {
 		l.d.Conflict = append(l.d.Conflict, r.pos(c))
