@@ -80,7 +80,7 @@ func ReadJournal(r io.Reader) *Journal {
 	// Not waited for: a read of standard input cannot be interrupted.
 	go func() {
 		defer close(j.ended)
-		_, _ = j.stream(ctx, r)
+		_, _ = j.stream(ctx, r, "")
 	}()
 	return j
 }
@@ -105,7 +105,10 @@ func version(ctx context.Context, program string) int {
 	return allBoots
 }
 
-// command is the command line of a journalctl of that version.
+// command is the command line of a journalctl of that version. With "after" it
+// begins with that entry, which the stream leaves out: --after-cursor, while
+// it follows, leaves out the first entry of a later boot as well (systemd
+// issue 38912), and what comes while it starts.
 func command(opt *JournalOptions, after string, version int) []string {
 	args := []string{"--follow", "--no-tail", "--output=export", "--quiet"}
 	if version >= allBoots {
@@ -113,7 +116,7 @@ func command(opt *JournalOptions, after string, version int) []string {
 	}
 	switch {
 	case after != "":
-		args = append(args, "--after-cursor="+after)
+		args = append(args, "--cursor="+after)
 	case !opt.Since.IsZero():
 		args = append(args, fmt.Sprintf("--since=@%d", opt.Since.Unix()))
 	}
@@ -140,7 +143,7 @@ func (j *Journal) run(ctx context.Context, opt JournalOptions) {
 		}
 		if err == nil {
 			var last string
-			if last, err = j.stream(ctx, out); last != "" {
+			if last, err = j.stream(ctx, out, after); last != "" {
 				after = last
 			}
 			_ = cmd.Process.Kill()
@@ -182,8 +185,9 @@ func (f *feed) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// stream reads a stream to its end and gives the last entry's cursor.
-func (j *Journal) stream(ctx context.Context, r io.Reader) (last string, err error) {
+// stream reads a stream to its end and gives the last entry's cursor. An entry
+// with the cursor "after" was read before.
+func (j *Journal) stream(ctx context.Context, r io.Reader, after string) (last string, err error) {
 	in := newFrames(r)
 	var f feed
 	var export *journal.Export
@@ -191,6 +195,9 @@ func (j *Journal) stream(ctx context.Context, r io.Reader) (last string, err err
 		b, cursor, err := in.next()
 		if err != nil {
 			return last, err // an entry that was cut off comes again after the last cursor
+		}
+		if cursor != "" && cursor == after {
+			continue
 		}
 		if export == nil {
 			export = journal.NewExport(&f, j.src)
