@@ -34,13 +34,9 @@ type boot struct {
 	logins []*login // accepted: those that wait, and those whose session is open
 	failed []*login
 	stops  []stop
-}
 
-// stop is a sign that the host was about to go down.
-type stop struct {
-	At   time.Time
-	Src  string
-	Line int64
+	Listening time.Time // the last time that a listener of sshd's started
+	Heard     time.Time // latest time of sshd's messages and of the audit log's facts
 }
 
 // What a fall of the serials must be like to be a reboot. On the recorded
@@ -222,7 +218,9 @@ func (p *Pipeline) endProbe(now bool) error {
 // take gives a record to its boot: its facts at once, its event when that is
 // complete.
 func (p *Pipeline) take(rec *auditd.Record, b *boot) error {
-	if !rec.Daemon() {
+	if rec.Daemon() {
+		p.daemon(rec, b)
+	} else {
 		if !b.Audited || rec.Millis < b.Start && b.tracker == nil {
 			if b.Journal == "" || rec.Millis < b.Start {
 				b.Start = rec.Millis
@@ -240,6 +238,7 @@ func (p *Pipeline) take(rec *auditd.Record, b *boot) error {
 	}
 	if u := p.add(rec, b); u != nil {
 		p.fact(rec, b)
+		b.trace(rec)
 		if u.ended && len(p.units.order) > 4*closedKept {
 			return p.closeUnits()
 		}
@@ -306,7 +305,7 @@ func (p *Pipeline) newTracker(b *boot) *tracker.SessionTracker {
 
 func (p *Pipeline) trackerOptions(b *boot) tracker.Options {
 	return tracker.Options{Host: p.name, MachineID: p.machine, Boot: b.ID,
-		KeepUnjoined: true, Raw: p.opt.Raw, Names: p.opt.Names, UserNames: p.opt.UserNames}
+		KeepUnjoined: true, Raw: p.opt.Raw, Paths: p.opt.Paths, Names: p.opt.Names, UserNames: p.opt.UserNames}
 }
 
 // endBoots ends the boots that a later one has followed: nothing of them can
@@ -320,7 +319,7 @@ func (p *Pipeline) endBoots() error {
 		if !p.ready(b) && b.Audited {
 			return nil
 		}
-		if err := p.endBoot(b, next); err != nil {
+		if err := p.endBoot(b); err != nil {
 			return err
 		}
 		p.boots = p.boots[1:]

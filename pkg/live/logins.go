@@ -14,6 +14,9 @@ type login struct {
 	told    bool // the tracker knows it
 	written bool
 	end     time.Time // record time at which its end was last heard of
+	ses     string    // the session that it opened, where that is known
+	sought  bool      // no session will be found any more
+	gone    time.Time // since then its pid is another process's
 	heard   int64     // record time of what sshd last said of it
 	touched time.Time // wall time of that
 }
@@ -61,9 +64,7 @@ func (p *Pipeline) message(m *message) {
 		b = p.boots[p.indexAt(m.Received.UnixMilli())]
 	}
 	sshd.Parse(m.Text, &p.line)
-	if p.line.Kind == sshd.Stopping {
-		b.stops = append(b.stops, stop{m.Received, m.Src, m.Line})
-	}
+	b.said(m, p.line.Kind)
 	pos := ingest.Pos{Source: p.sources[m.Src], Line: m.Line}
 	b.conns.Add(&m.Message, pos, &p.line, func(c sshd.Change) { p.changed(b, c, m.Received) })
 }
@@ -77,6 +78,7 @@ func (p *Pipeline) changed(b *boot, c sshd.Change, at time.Time) {
 	case c.Kind == sshd.Learned:
 		p.learned(b, c.Login, at)
 	case c.Kind == sshd.Decided && c.Login.Accepted:
+		b.reused(c.Login.PID, "", c.Login.Time)
 		b.logins = append(b.logins, &login{d: c.Login, heard: at.UnixMilli(), touched: p.clock.Wall})
 	case c.Kind == sshd.Decided:
 		b.failed = append(b.failed, &login{d: c.Login})
@@ -158,10 +160,20 @@ func (p *Pipeline) settleLogins(b *boot) error {
 		if !l.written && since(l.d.Received) >= p.opt.LoginWindow && !b.waitsFor(l) {
 			err = p.writeAlone(b, l)
 		}
-		if err != nil || !l.written || l.end.IsZero() || since(l.end) < endWait {
+		if err != nil || !l.written {
 			return false
 		}
-		err = b.tracker.WriteLogout(l.d, l.d.End.Time, l.d.End.Pos, l.d.End.How)
+		e := p.ended(b, l)
+		heard := e.at
+		for _, at := range []time.Time{l.end, l.gone} {
+			if at.After(heard) {
+				heard = at
+			}
+		}
+		if e.how == "" || since(heard) < endWait || p.undecided(b, e.at) {
+			return false
+		}
+		err = b.tracker.WriteLogout(l.d, e.at, e.pos, e.how)
 		return err == nil
 	})
 	return err
@@ -186,7 +198,7 @@ func (p *Pipeline) writeAlone(b *boot, l *login) error {
 
 // endBoot ends a boot: all that it still holds is written, and the sessions
 // that were open ended with it.
-func (p *Pipeline) endBoot(b, next *boot) error {
+func (p *Pipeline) endBoot(b *boot) error {
 	if b.tracker == nil && len(b.logins)+len(b.failed) == 0 {
 		return nil
 	}
@@ -220,24 +232,11 @@ func (p *Pipeline) endBoot(b, next *boot) error {
 				return err
 			}
 		}
-		how, at, pos := p.wentDown(b, next, l)
-		if err := b.tracker.WriteLogout(l.d, at, pos, how); err != nil {
+		e := p.wentDown(b, l)
+		if err := b.tracker.WriteLogout(l.d, e.at, e.pos, e.how); err != nil {
 			return err
 		}
 	}
 	b.logins = nil
 	return nil
-}
-
-// wentDown says how a login's session ended that its boot ended with.
-func (p *Pipeline) wentDown(b, next *boot, l *login) (how string, at time.Time, pos ingest.Pos) {
-	if l.d.End != nil {
-		return l.d.End.How, l.d.End.Time, l.d.End.Pos
-	}
-	slices.SortStableFunc(b.stops, func(x, y stop) int { return x.At.Compare(y.At) })
-	if n := len(b.stops); n > 0 && b.stops[n-1].At.After(l.d.Time) {
-		s := b.stops[n-1]
-		return "shutdown", s.At, ingest.Pos{Source: p.sources[s.Src], Line: s.Line}
-	}
-	return "crash", time.UnixMilli(next.Start).UTC(), l.d.Pos
 }

@@ -28,6 +28,7 @@ type Options struct {
 	NoWall      bool          // the wall clock ends no wait
 
 	Raw       bool
+	Paths     bool // schema.Event.Paths, for selections by path
 	Log       *zap.SugaredLogger
 	Names     func(fingerprint string, ca bool) []schema.Name
 	UserNames func(uid string) string

@@ -14,19 +14,22 @@ import (
 
 // session is an audit session until the tracker knows all about it.
 type session struct {
-	id      string
-	leader  int
-	opened  int64 // its LOGIN, else the first that was seen of it
-	byLogin bool
-	started bool   // its opener's USER_START was seen
-	exe     string // its opener's program
-	facts   []auditd.Fact
-	held    []*unit
-	settled bool
-	ended   bool // its leader closed it
-	last    int64
-	told    int64     // record time of its latest fact
-	touched time.Time // wall time of that
+	id            string
+	leader        int
+	opened        int64 // its LOGIN, else the first that was seen of it
+	byLogin       bool
+	started       bool   // its opener's USER_START was seen
+	exe           string // its opener's program
+	facts         []auditd.Fact
+	held          []*unit
+	settled       bool
+	ended         bool   // its leader closed it
+	closed        stop   // so, and where it was an sshd
+	closer        string // the account that it named then
+	any, terminal stop   // what was last seen of it
+	last          int64
+	told          int64     // record time of its latest fact
+	touched       time.Time // wall time of that
 }
 
 // session gives the boot's session with that id.
@@ -56,13 +59,18 @@ func (p *Pipeline) fact(rec *auditd.Record, b *boot) {
 	}
 	var f auditd.Fact
 	p.facts.Read(rec, &f)
+	at := time.UnixMilli(f.Millis).UTC()
+	b.heard(at)
 	if f.Type == auparse.AUDIT_SYSTEM_SHUTDOWN {
-		b.stops = append(b.stops, stop{time.UnixMilli(f.Millis).UTC(), pathOf(f.Pos.Source), f.Pos.Line})
+		b.stops = append(b.stops, stop{at, pathOf(f.Pos.Source), f.Pos.Line, systemStop})
 	}
 	if !f.HasSes || f.Ses == auditd.UnsetID || f.Type == auparse.AUDIT_LOGIN && !f.OK {
 		return
 	}
 	s := b.session(strconv.FormatUint(uint64(f.Ses), 10), f.Millis)
+	if f.Type == auparse.AUDIT_LOGIN {
+		b.reused(f.PID, s.id, at)
+	}
 	s.last, s.told, s.touched = max(s.last, f.Millis), max(p.auditAt, f.Millis), p.clock.Wall
 	s.learn(&f)
 	if s.settled {
@@ -80,11 +88,23 @@ func (s *session) learn(f *auditd.Fact) {
 	case auparse.AUDIT_SYSCALL:
 		s.exe = f.Exe
 	case auparse.AUDIT_USER_START:
+		if s.leader == 0 && f.OK && isSSHD(f.Exe) && strings.HasPrefix(f.Op, "PAM:session_open") {
+			s.leader = f.PID // its LOGIN is lost
+		}
 		if f.PID == s.leader && f.OK {
 			s.exe, s.started = f.Exe, true
 		}
 	case auparse.AUDIT_USER_END, auparse.AUDIT_CRED_DISP:
-		s.ended = s.ended || f.PID == s.leader && f.Op != "login"
+		if s.leader == 0 && isSSHD(f.Exe) && f.Op != "login" {
+			s.leader = f.PID // all that was before is lost
+		}
+		if f.PID != s.leader || f.Op == "login" {
+			return
+		}
+		s.ended = true
+		if s.closed.At.IsZero() && isSSHD(f.Exe) {
+			s.closed, s.closer = stop{At: time.UnixMilli(f.Millis).UTC(), Src: pathOf(f.Pos.Source), Line: f.Pos.Line}, f.Acct
+		}
 	}
 }
 
@@ -138,7 +158,7 @@ func (p *Pipeline) settleOne(b *boot, s *session) (bool, error) {
 	grown := p.grown(s, l)
 	local := s.exe != "" && !isSSHD(s.exe)
 	switch {
-	case s.started && (local || l != nil && grown):
+	case s.started && (local || l != nil && grown), s.ended && l != nil && grown:
 	case !p.opt.SSHD && grown:
 	case now-s.opened >= p.opt.LoginWindow.Milliseconds():
 		if p.opt.SSHD && l == nil && !local {
@@ -173,6 +193,9 @@ func (p *Pipeline) handOver(b *boot, s *session, l *login) error {
 		b.tracker.Learn(&s.facts[i])
 	}
 	s.facts, s.settled = nil, true
+	if l != nil {
+		l.ses = s.id
+	}
 	if l != nil && !l.told {
 		l.told = true
 		if err := b.tracker.Login(l.d, 0); err != nil {
@@ -219,6 +242,7 @@ func (p *Pipeline) sweep() {
 		if b.tracker == nil {
 			continue
 		}
+		b.stops = slices.DeleteFunc(b.stops, func(s stop) bool { return b.Heard.Sub(s.At) > downWithin })
 		b.tracker.DeleteRemoteUserLoginsBefore(time.UnixMilli(now - keep.Milliseconds()))
 		var over []*session
 		for _, s := range b.sessions {

@@ -87,6 +87,8 @@ type savedBoot struct {
 	Logins   []savedLogin    `json:"logins,omitempty"`
 	Failed   []savedLogin    `json:"failed,omitempty"`
 	Stops    []stop          `json:"stops,omitempty"`
+	Listens  time.Time       `json:"listens,omitzero"`
+	Heard    time.Time       `json:"heard,omitzero"`
 }
 
 type savedSession struct {
@@ -100,6 +102,10 @@ type savedSession struct {
 	Ended   bool        `json:"ended,omitempty"`
 	Last    int64       `json:"last"`
 	Told    int64       `json:"told,omitempty"`
+	Closed  stop        `json:"closed,omitzero"`
+	Closer  string      `json:"closer,omitempty"`
+	Any     stop        `json:"any,omitzero"`
+	TTY     stop        `json:"tty,omitzero"`
 	Held    []savedUnit `json:"held,omitempty"`
 }
 
@@ -111,6 +117,8 @@ type savedLogin struct {
 	Told     bool        `json:"told,omitempty"`
 	Written  bool        `json:"written,omitempty"`
 	Heard    int64       `json:"heard,omitempty"`
+	Ses      string      `json:"ses,omitempty"`
+	Gone     time.Time   `json:"gone,omitzero"`
 	End      time.Time   `json:"end"`
 }
 
@@ -168,7 +176,7 @@ func (u *unit) save() savedUnit {
 func (b *boot) save() (savedBoot, error) {
 	k := b.stamp
 	s := savedBoot{ID: b.ID, Journal: b.Journal, Start: b.Start, Last: b.Last, Audited: b.Audited, Booted: b.Booted, Recent: b.recent,
-		Stamp: savedKey{k.node, k.millis, k.serial, k.daemon}, Conns: b.conns.Snapshot(), Stops: b.stops}
+		Stamp: savedKey{k.node, k.millis, k.serial, k.daemon}, Conns: b.conns.Snapshot(), Stops: b.stops, Listens: b.Listening, Heard: b.Heard}
 	if b.tracker != nil {
 		raw, err := b.tracker.Snapshot()
 		if err != nil {
@@ -178,7 +186,7 @@ func (b *boot) save() (savedBoot, error) {
 	}
 	for _, x := range b.sessions {
 		saved := savedSession{ID: x.id, Leader: x.leader, Opened: x.opened, ByLogin: x.byLogin, Started: x.started, Exe: x.exe,
-			Settled: x.settled, Ended: x.ended, Last: x.last, Told: x.told}
+			Settled: x.settled, Ended: x.ended, Last: x.last, Told: x.told, Closed: x.closed, Closer: x.closer, Any: x.any, TTY: x.terminal}
 		for _, u := range x.held {
 			saved.Held = append(saved.Held, u.save())
 		}
@@ -198,7 +206,7 @@ func (b *boot) save() (savedBoot, error) {
 }
 
 func (l *login) save() savedLogin {
-	s := savedLogin{Login: l.d, Pos: savePos(l.d.Pos), Told: l.told, Written: l.written, Heard: l.heard, End: l.end}
+	s := savedLogin{Login: l.d, Pos: savePos(l.d.Pos), Told: l.told, Written: l.written, Heard: l.heard, Ses: l.ses, Gone: l.gone, End: l.end}
 	for _, c := range l.d.Conflict {
 		s.Conflict = append(s.Conflict, savePos(c))
 	}
@@ -316,7 +324,7 @@ func (r *restorer) relearn(u *unit, b *boot) {
 func (r *restorer) boot(s *savedBoot) error {
 	p := r.p
 	b := &boot{ID: s.ID, Journal: s.Journal, Start: s.Start, Last: s.Last, Audited: s.Audited, Booted: s.Booted, recent: s.Recent,
-		stamp: unitKey{s.Stamp.Node, s.Stamp.Millis, s.Stamp.Serial, s.Stamp.Daemon}, stops: s.Stops, sessions: make(map[string]*session)}
+		stamp: unitKey{s.Stamp.Node, s.Stamp.Millis, s.Stamp.Serial, s.Stamp.Daemon}, stops: s.Stops, Listening: s.Listens, Heard: s.Heard, sessions: make(map[string]*session)}
 	p.boots = append(p.boots, b)
 	source := func(path string) *ingest.Source { return p.sources[path] }
 	if s.Conns == nil {
@@ -353,7 +361,7 @@ func (r *restorer) boot(s *savedBoot) error {
 
 func (r *restorer) session(s *savedSession, b *boot) error {
 	x := &session{id: s.ID, leader: s.Leader, opened: s.Opened, byLogin: s.ByLogin, started: s.Started, exe: s.Exe,
-		settled: s.Settled, ended: s.Ended, last: s.Last}
+		settled: s.Settled, ended: s.Ended, last: s.Last, closed: s.Closed, closer: s.Closer, any: s.Any, terminal: s.TTY}
 	b.sessions[x.id] = x
 	if x.settled {
 		return nil
@@ -374,7 +382,7 @@ func (r *restorer) session(s *savedSession, b *boot) error {
 // login makes a login of what was saved. The connections have a copy of their
 // own, which takes its place when they next speak of it.
 func (r *restorer) login(s *savedLogin, b *boot) *login {
-	l := &login{d: s.Login, told: s.Told, written: s.Written, heard: s.Heard, end: s.End}
+	l := &login{d: s.Login, told: s.Told, written: s.Written, heard: s.Heard, ses: s.Ses, gone: s.Gone, end: s.End}
 	l.d.Pos = r.pos(s.Pos)
 	for _, c := range s.Conflict {
 		l.d.Conflict = append(l.d.Conflict, r.pos(c))
