@@ -18,11 +18,11 @@ type followOptions struct {
 	options
 	audit, sshd string
 	state       string
-	since       string
 	window      time.Duration
 
-	noWall   bool          // for tests: the wall clock ends no wait
-	saveWait time.Duration // for tests: between two states; 0 is saveEvery
+	noWall     bool          // for tests: the wall clock ends no wait
+	saveWait   time.Duration // for tests: between two states; 0 is saveEvery
+	journalctl string        // for tests: what to start instead of journalctl
 }
 
 // The logs of a host, where nothing else is said.
@@ -32,8 +32,9 @@ const (
 	hostFile     = "/etc/hostname"
 )
 
-func newFollow() *cobra.Command {
-	var o followOptions
+func newFollow() *cobra.Command { return followCommand(new(followOptions)) }
+
+func followCommand(o *followOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "follow",
 		Short: "The same, live: read the logs as they grow, across rotation, resumable",
@@ -48,7 +49,8 @@ With --state it can be stopped or killed at any time and goes on where it was:
 in a regular -o file every event then stands exactly once. On standard output
 an event may come again after a restart.
 
-SIGHUP reopens -o, for logrotate. SIGINT and SIGTERM save the state and end.`,
+SIGHUP reopens -o, for logrotate. SIGTERM and SIGINT save the state and end, with
+exit code 0 and 130.`,
 		Example: `  auditreplay follow
   auditreplay follow -o /var/log/auditreplay/events.jsonl --state /var/lib/auditreplay/state
   auditreplay follow --audit audit.log --sshd auth.log --since -2h
@@ -69,41 +71,44 @@ SIGHUP reopens -o, for logrotate. SIGINT and SIGTERM save the state and end.`,
 	f.StringVar(&o.sshd, "sshd", "", "sshd's log: a `file`, \"journal\", or - for a journal export on standard input (default the journal, else auth.log or secure)")
 	f.StringVarP(&o.output, "output", "o", "-", "append to `file`")
 	f.StringVar(&o.state, "state", "", "keep the position in `file` and go on from it")
-	f.StringVar(&o.since, "since", "", "read rotated files first, and write events from this `time` on")
+	f.StringVar(&o.selection.Since, "since", "", "read rotated files first, and write events from this `time` on: 2026-11-22 [15:04[:05]], RFC 3339, @seconds, -2h before now, today ...")
+	o.selection.registerFields(cmd)
 	f.DurationVar(&o.window, "login-window", time.Minute, "how long, in record time, a session waits for its login")
 	f.StringVar(&o.scope, "scope", "sessions", "which events: ssh, sessions or all (events of no session too)")
 	f.StringVar(&o.host, "host", "", "the host's `name`, where the logs are silent or say it in two ways")
 	f.StringVar(&o.machineID, "machine-id", "", "the host's machine `id`, where no journal gives it")
+	f.StringVar(&o.tz, "tz", "", "`zone` of lines and of --since where they name none: +02:00, Europe/Berlin; otherwise this host's for its own logs, else UTC")
+	f.StringArrayVar(&o.keys, "keys", nil, "`file` that names keys: authorized_keys, allowed_signers or a list fingerprint,name (repeatable)")
+	f.StringVar(&o.passwd, "passwd", "", "passwd `file` that names user ids")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no closing summary")
 	f.StringVar(&o.logLevel, "log-level", "warn", "what to log to stderr: debug, info, warn or error")
 	return cmd
 }
 
-// follow follows until a signal or a failure ends it.
+// follow follows until a signal or a failure ends it. SIGTERM is how a service
+// is stopped, and no failure; SIGINT breaks off, as with every command.
 func (o *followOptions) follow(cmd *cobra.Command) error {
 	f, err := o.open(cmd)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.run(), f.close())
+	if err := errors.Join(f.run(), f.close()); err != nil {
+		return err
+	}
+	if f.interrupted {
+		return &status{exitInterrupted, nil}
+	}
+	return nil
 }
 
 // open makes a follower of the flags and the state.
 func (o *followOptions) open(cmd *cobra.Command) (_ *follower, err error) {
-	scope, err := replay.ParseScope(o.scope)
-	if err != nil {
-		return nil, fmt.Errorf("--scope: %w", err)
-	}
 	log, err := o.logger(cmd.ErrOrStderr())
 	if err != nil {
 		return nil, err
 	}
 	f := &follower{opt: o, log: log, stderr: cmd.ErrOrStderr()}
-	if o.since != "" {
-		if f.since, err = follow.ParseSince(o.since, follow.Now()); err != nil {
-			return nil, fmt.Errorf("--since: %w", err)
-		}
-	}
+	local := o.audit == ""
 	o.defaults()
 	defer func() {
 		if err != nil {
@@ -121,10 +126,53 @@ func (o *followOptions) open(cmd *cobra.Command) (_ *follower, err error) {
 			st = &read
 		}
 	}
+	filter, err := f.selected(st, local)
+	if err != nil {
+		return nil, err
+	}
+	if f.names, err = replay.ReadNames(o.keys, o.passwd); err != nil {
+		return nil, err
+	}
 	if err := f.openInputs(cmd.InOrStdin(), st); err != nil {
 		return nil, err
 	}
-	return f, f.openOutput(cmd.OutOrStdout(), scope, st)
+	return f, f.openOutput(cmd.OutOrStdout(), filter, st)
+}
+
+// selected gives the filter that the flags ask for. A time before now is one
+// before the first start: a follower that was down for long would else leave
+// out what was written meanwhile.
+func (f *follower) selected(st *state, local bool) (*replay.Filter, error) {
+	o := f.opt
+	if o.selection.Since == "boot" {
+		return nil, errors.New("--since: boot: the logs that grow do not say when this one began; give a time")
+	}
+	if st != nil {
+		o.selection.Since = ""
+		if !st.Since.IsZero() {
+			o.selection.Since = fmt.Sprintf("@%d.%09d", st.Since.Unix(), st.Since.Nanosecond())
+		}
+	}
+	scope, err := replay.ParseScope(o.scope)
+	if err != nil {
+		return nil, fmt.Errorf("--scope: %w", err)
+	}
+	if o.logZone, err = replay.ParseZone(o.tz); err != nil {
+		return nil, fmt.Errorf("--tz: %w", err)
+	}
+	if o.logZone == nil && local {
+		o.logZone = time.Local
+	}
+	sel, err := o.selection.read(&o.options)
+	if err != nil {
+		return nil, err
+	}
+	now := follow.Now()
+	if err := sel.Settle(replay.Log{Start: now, End: now, Boot: now}); err != nil {
+		return nil, err
+	}
+	f.since, _ = sel.Interval()
+	return &replay.Filter{Scope: scope, Select: sel}, nil
 }
 
 // defaults fills in the logs of this host. Only then the host's own files

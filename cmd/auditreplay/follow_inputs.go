@@ -50,7 +50,7 @@ func (f *follower) openInputs(stdin io.Reader, st *state) error {
 	}
 	switch o.sshd {
 	case "journal":
-		opt := follow.JournalOptions{Warn: f.warn, Since: f.journalStart()}
+		opt := follow.JournalOptions{Warn: f.warn, Since: f.journalStart(), Program: o.journalctl}
 		if place != nil {
 			opt.Cursor = place.Cursor
 		}

@@ -180,7 +180,7 @@ func TestFollowHangup(t *testing.T) {
 	r.until(r.args.Output, "", 0)
 	r.command("after")
 	r.until(r.args.Output, "after", 1)
-	if code := r.child.end(t, syscall.SIGINT); code != 0 {
+	if code := r.child.end(t, syscall.SIGINT); code != exitInterrupted {
 		t.Errorf("exit %d: %s", code, &r.child.talk)
 	}
 }

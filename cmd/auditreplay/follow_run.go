@@ -15,7 +15,6 @@ import (
 	"auditreplay/pkg/replay"
 	"auditreplay/pkg/schema"
 
-	"github.com/metal-toolbox/auditevent"
 	"go.uber.org/zap"
 )
 
@@ -25,6 +24,7 @@ type follower struct {
 	log    *zap.SugaredLogger
 	stderr io.Writer
 	since  time.Time
+	names  *replay.Evidence // what people and keys are called
 
 	audit  *follow.Tail
 	sshd   sshdLog
@@ -33,11 +33,12 @@ type follower struct {
 	enc    *schema.Encoder
 	filter *replay.Filter
 
-	saver    saver
-	moves    int
-	wrote    int64
-	rejected rejectedLines
-	warned   map[string]time.Time
+	saver       saver
+	moves       int
+	wrote       int64
+	rejected    rejectedLines
+	warned      map[string]time.Time
+	interrupted bool // ended by SIGINT
 }
 
 // The follower's own times, by the wall clock.
@@ -48,7 +49,7 @@ const (
 	reportEvery = time.Minute // of broken lines
 )
 
-func (f *follower) openOutput(stdout io.Writer, scope replay.Scope, st *state) error {
+func (f *follower) openOutput(stdout io.Writer, filter *replay.Filter, st *state) error {
 	var written *follow.Written
 	if st != nil {
 		written = &st.Output
@@ -58,31 +59,17 @@ func (f *follower) openOutput(stdout io.Writer, scope replay.Scope, st *state) e
 		return err
 	}
 	f.enc = schema.NewEncoder(f.out)
-	f.filter = &replay.Filter{Scope: scope, Next: &sinceFilter{f.since, f.enc}}
+	f.filter, filter.Next = filter, f.enc
 	opt := live.Options{Host: f.opt.host, MachineID: f.opt.machineID, SSHD: true, Journal: f.opt.sshd == "journal" || f.opt.sshd == "-",
-		LoginWindow: f.opt.window, NoWall: f.opt.noWall, Log: f.log, Reject: f.rejected.add}
-	if f.opt.audit == defaultAudit {
-		opt.Zone = time.Local
-	}
+		LoginWindow: f.opt.window, NoWall: f.opt.noWall, Log: f.log, Reject: f.rejected.add,
+		Zone: f.opt.logZone, Paths: filter.Select.WantsPaths(), Names: replay.KeyNames(f.names.Keys),
+		UserNames: func(uid string) string { return f.names.Users[uid].Name }}
 	if st == nil {
 		f.pipe = live.New(f.filter, opt)
 		return nil
 	}
 	f.pipe, err = live.Restore(st.Live, f.filter, opt)
 	return err
-}
-
-// sinceFilter leaves out what was before --since.
-type sinceFilter struct {
-	since time.Time
-	next  auditevent.EventEncoder
-}
-
-func (s *sinceFilter) Encode(v any) error {
-	if e, ok := v.(*auditevent.AuditEvent); ok && e.LoggedAt.Before(s.since) {
-		return nil
-	}
-	return s.next.Encode(v)
 }
 
 // run follows until a signal ends it, which is no error, or a failure.
@@ -129,6 +116,7 @@ func (f *follower) run() error {
 // signal does what a signal asks for.
 func (f *follower) signal(sig os.Signal) error {
 	if sig != syscall.SIGHUP {
+		f.interrupted = sig == os.Interrupt
 		return errEnd
 	}
 	if err := f.out.Reopen(); err != nil {
@@ -196,7 +184,7 @@ func (f *follower) finish() error {
 		c := f.pipe.Counts
 		fmt.Fprintf(f.stderr, "read      %d records, %d messages of sshd, %d irrelevant, %d rejected\n", c.Records, c.Messages, c.Irrelevant, c.Rejected)
 		fmt.Fprintf(f.stderr, "events    %d, %d of them late records\n", c.Events, c.Late)
-		fmt.Fprintf(f.stderr, "written   %d, left out by scope %d\n", f.filter.Written, f.filter.LeftOut)
+		fmt.Fprintf(f.stderr, "written   %d, left out %d by scope and %d by the filters\n", f.filter.Written, f.filter.LeftOut-f.filter.Unselected, f.filter.Unselected)
 	}
 	return nil
 }

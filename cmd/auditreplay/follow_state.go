@@ -14,6 +14,7 @@ type state struct {
 	Saved   time.Time       `json:"saved"` // for people: nothing depends on it
 	Host    string          `json:"host"`
 	Machine string          `json:"machine,omitempty"`
+	Since   time.Time       `json:"since,omitzero"` // of the first start
 	Audit   follow.Position `json:"audit"`
 	SSHD    sshdPlace       `json:"sshd"`
 	Output  follow.Written  `json:"output"`
@@ -106,7 +107,7 @@ func (f *follower) save(wait bool) error {
 	if err != nil {
 		return err
 	}
-	st := &state{Saved: follow.Now().UTC(), Host: name, Machine: machine, Audit: f.audit.Position(), SSHD: f.sshd.Place(),
+	st := &state{Saved: follow.Now().UTC(), Host: name, Machine: machine, Since: f.since, Audit: f.audit.Position(), SSHD: f.sshd.Place(),
 		Output: f.out.Written(), Live: kept}
 	write, err := follow.PrepareState(f.opt.state, st)
 	if err != nil {

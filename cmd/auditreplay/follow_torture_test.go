@@ -51,7 +51,10 @@ func TestFollowChild(t *testing.T) {
 	cmd.SetOut(os.Stdout)
 	cmd.SetErr(os.Stderr)
 	var misfit *follow.Misfit
+	var ended *status
 	switch err := o.follow(cmd); {
+	case errors.As(err, &ended):
+		os.Exit(ended.code)
 	case errors.As(err, &misfit):
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(int(misfit.Why))
@@ -203,9 +206,9 @@ func TestFollowTorture(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := e.replayed(t, replay.ScopeAll)
-	diff := differences(t, eventLines(got), file)
-	t.Logf("%d lines, %d kills, rotations %v: %d events, %d by file, %d differences", len(steps), r.kills, r.rotations,
-		len(eventLines(got)), len(file), len(diff))
+	diff, used := differences(t, eventLines(got), file, false)
+	t.Logf("%d lines, %d kills, rotations %v: %d events, %d by file, %d differences, %v", len(steps), r.kills, r.rotations,
+		len(eventLines(got)), len(file), len(diff), used)
 	for _, d := range diff[:min(len(diff), 10)] {
 		t.Error(d)
 	}

@@ -19,6 +19,11 @@ func (s *selection) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.Since, "since", "", "events from this `time` on: 2026-11-22 [15:04[:05]], RFC 3339, @seconds, -2h before the log's end, today, recent ...")
 	f.StringVar(&s.Until, "until", "", "events up to this `time`")
+	s.registerFields(cmd)
+}
+
+// registerFields registers the flags that ask what is in an event.
+func (s *selection) registerFields(cmd *cobra.Command) {
 	for _, flag := range []struct {
 		name, usage string
 		to          *[]string
@@ -36,7 +41,7 @@ func (s *selection) register(cmd *cobra.Command) {
 		{"type", "UserLogin, UserAction, UserLogout, SystemAction or an audit record `type`", &s.Types},
 		{"pid", "process `id`", (*[]string)(&s.pids)},
 	} {
-		f.Var((*list)(flag.to), flag.name, flag.usage)
+		cmd.Flags().Var((*list)(flag.to), flag.name, flag.usage)
 	}
 }
 

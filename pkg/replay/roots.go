@@ -83,6 +83,12 @@ func (e *Evidence) open(opt EvidenceOptions) error {
 	return e.names(opt)
 }
 
+// ReadNames reads only the files that name people and accounts.
+func ReadNames(keyFiles []string, passwd string) (*Evidence, error) {
+	e := &Evidence{Inputs: new(ingest.Inputs)}
+	return e, e.names(EvidenceOptions{KeyFiles: keyFiles, Passwd: passwd})
+}
+
 // usable refuses named inputs that are no evidence.
 func usable(sources []*ingest.Source) error {
 	for _, s := range sources {
