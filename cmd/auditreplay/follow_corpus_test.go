@@ -530,6 +530,7 @@ func TestFollowCorpus(t *testing.T) {
 				for _, d := range diff[:min(len(diff), 10)] {
 					t.Error(d)
 				}
+				score(t, name, live, 1)
 				if len(live) < 8000 || used["login not seen in time"] > 100 || used["late record"] > 0 {
 					t.Errorf("%d events, excused %v", len(live), used)
 				}
