@@ -3,7 +3,9 @@ package live
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -331,11 +333,17 @@ func TestReboot(t *testing.T) {
 		"SystemAction SERVICE_START", "SystemAction SERVICE_START", "UserLogout")
 }
 
+// More of them: go test ./pkg/live -run Flat -people 200000 -v
+var flatPeople = flag.Int("people", 10000, "how many people come and go in TestFlat")
+
 // TestFlat lets many people come and go: what is kept of them is bounded.
 func TestFlat(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, Options{SSHD: true, NoWall: true})
-	const people = maxEnded + 1500
+	people := maxEnded + 1500
+	if !testing.Short() {
+		people = *flatPeople
+	}
 	size := func() int {
 		s, err := h.p.Save()
 		if err != nil {
@@ -347,7 +355,13 @@ func TestFlat(t *testing.T) {
 		}
 		return len(b)
 	}
-	full := 0
+	full, heap := 0, uint64(0)
+	inUse := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
 	for i := range people {
 		at, pid := t0+10*float64(i), 1000+i%20000
 		h.say(at, pid, fmt.Sprintf("Accepted publickey for ann from 192.0.2.7 port %d ssh2: ED25519 SHA256:abc", 1024+i))
@@ -358,14 +372,19 @@ func TestFlat(t *testing.T) {
 		h.say(at+2, pid, "pam_unix(sshd:session): session closed for user ann")
 		h.round()
 		if i == maxEnded+200 {
-			full = size()
+			full, heap = size(), inUse()
 		}
+		if err := h.enc.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		h.out.Reset()
 	}
-	h.wrote()
 	if b := h.p.current(); len(b.sessions) > maxEnded+50 || len(b.logins) > 50 {
 		t.Errorf("%d sessions and %d logins are kept", len(b.sessions), len(b.logins))
 	}
 	if last := size(); last > full+full/5 {
 		t.Errorf("the state grew from %d to %d bytes", full, last)
+	} else {
+		t.Logf("%d people: a state of %d bytes after %d, %d at the end; heap %d and %d KiB", people, full, maxEnded+200, last, heap>>10, inUse()>>10)
 	}
 }
