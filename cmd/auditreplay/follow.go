@@ -110,6 +110,9 @@ func (o *followOptions) open(cmd *cobra.Command) (_ *follower, err error) {
 	f := &follower{opt: o, log: log, stderr: cmd.ErrOrStderr()}
 	local := o.audit == ""
 	o.defaults()
+	if err := o.apart(); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.closeInputs())
@@ -173,6 +176,26 @@ func (f *follower) selected(st *state, local bool) (*replay.Filter, error) {
 	}
 	f.since, _ = sel.Interval()
 	return &replay.Filter{Scope: scope, Select: sel}, nil
+}
+
+// apart refuses to write to what is read: a follower would read what it wrote,
+// without end, in the place of evidence.
+func (o *followOptions) apart() error {
+	files := [][2]string{{"--audit", o.audit}, {"--sshd", o.sshd}, {"--output", o.output}, {"--state", o.state}}
+	for i, f := range files {
+		if f[1] == "" || f[1] == "-" || f[0] == "--sshd" && f[1] == "journal" {
+			continue
+		}
+		info, err := os.Stat(f[1])
+		for _, before := range files[:i] {
+			other, otherErr := os.Stat(before[1])
+			same := err == nil && otherErr == nil && info.Mode().IsRegular() && os.SameFile(info, other)
+			if before[1] != "" && before[1] != "-" && (same || sameName(f[1], before[1])) {
+				return fmt.Errorf("%s: the same file as %s", f[0], before[0])
+			}
+		}
+	}
+	return nil
 }
 
 // defaults fills in the logs of this host. Only then the host's own files

@@ -208,3 +208,20 @@ func TestFollowSinceStays(t *testing.T) {
 		t.Error("--since boot is taken")
 	}
 }
+
+// TestFollowApart refuses to write to what is read.
+func TestFollowApart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	link := r.args.Audit + ".link"
+	if err := os.Symlink(r.args.Audit, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range [][]string{{"-o", r.args.Audit}, {"-o", link}, {"--state", r.args.SSHD}, {"-o", r.args.Output, "--state", r.args.Output}} {
+		var talk bytes.Buffer
+		args := append([]string{"follow", "--audit", r.args.Audit, "--sshd", r.args.SSHD}, flags...)
+		if code := execute(args, strings.NewReader(""), &talk, &talk); code != exitError || !strings.Contains(talk.String(), "the same file as") {
+			t.Errorf("%q: exit %d: %s", flags, code, &talk)
+		}
+	}
+}
