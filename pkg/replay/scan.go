@@ -107,7 +107,9 @@ type accepted struct {
 }
 
 func newScan() *scan {
-	return &scan{nodeAt: make(map[nodeKey]int32), spans: make(map[spanKey]*span), factReader: auditd.NewFacts(),
+	reader := auditd.NewFacts()
+	reader.Borrow = true // facts.add copies what it keeps
+	return &scan{nodeAt: make(map[nodeKey]int32), spans: make(map[spanKey]*span), factReader: reader,
 		rejects: func(ingest.Pos, string, []byte) error { return nil }}
 }
 

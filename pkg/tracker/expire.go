@@ -48,6 +48,7 @@ func (t *SessionTracker) decideUnclaimed(s *session) {
 
 // forget takes a session out of the tracker.
 func (t *SessionTracker) forget(s *session) {
+	clear(t.recent[:])
 	left := slices.DeleteFunc(t.byLeader[s.Leader], func(o *session) bool { return o == s })
 	if len(left) == 0 {
 		delete(t.byLeader, s.Leader)

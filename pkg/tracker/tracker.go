@@ -59,6 +59,7 @@ type SessionTracker struct {
 	opt Options
 
 	sessions  map[string]*session // by audit session id; the newest of an id
+	recent    [64]*session        // of sessions, those that were asked for last
 	byLeader  map[int][]*session
 	risen     []rise   // LOGINs whose id was above all before
 	logins    []*login // accepted, in the order they came
@@ -223,8 +224,24 @@ func (t *SessionTracker) LifeOf(d *sshd.Login, next time.Time) {
 	}
 }
 
+// newest gives the newest session of an id. Events come of a few sessions at a
+// time: the last ones are compared, not hashed.
+func (t *SessionTracker) newest(id string) *session {
+	if id == "" {
+		return nil
+	}
+	recent := &t.recent[(int(id[len(id)-1])+11*len(id)+7*int(id[len(id)/2]))%len(t.recent)]
+	if s := *recent; s != nil && s.ID == id {
+		return s
+	}
+	s := t.sessions[id]
+	*recent = s
+	return s
+}
+
 // open opens a session with that id.
 func (t *SessionTracker) open(id string) *session {
+	clear(t.recent[:])
 	s := &session{claims: claims{ID: id}, older: t.sessions[id], terse: t.opt.Terse}
 	t.sessions[id] = s
 	return s
@@ -232,7 +249,7 @@ func (t *SessionTracker) open(id string) *session {
 
 // at finds the session that had the id at that time.
 func (t *SessionTracker) at(id string, when time.Time) *session {
-	s := t.sessions[id]
+	s := t.newest(id)
 	for s != nil && s.older != nil && !s.First.IsZero() && when.Before(s.First) {
 		s = s.older
 	}

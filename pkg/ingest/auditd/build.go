@@ -15,6 +15,7 @@ type Builder struct {
 	interned [1024]string
 	syscalls [256]syscallName
 	norms    map[shape]*norm
+	recent   [128]recentNorm // the same for the last shapes
 
 	order []ordered // of the event that is being built
 	self  outer     // its SYSCALL record

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"auditreplay/pkg/ingest"
 
@@ -62,7 +63,12 @@ func FactType(t auparse.AuditMessageType) bool {
 
 // Facts makes Facts of records. It remembers the strings it has seen, so that
 // the facts of a large log share them.
-type Facts struct{ intern map[string]string }
+type Facts struct {
+	// Borrow makes the strings of a fact parts of its record: whoever keeps
+	// them copies them.
+	Borrow bool
+	intern map[string]string
+}
 
 // NewFacts returns an empty Facts.
 func NewFacts() *Facts { return &Facts{intern: make(map[string]string)} }
@@ -71,6 +77,9 @@ func NewFacts() *Facts { return &Facts{intern: make(map[string]string)} }
 const maxInterned = 1 << 16
 
 func (fs *Facts) str(b []byte) string {
+	if fs.Borrow && len(b) > 0 {
+		return unsafe.String(&b[0], len(b))
+	}
 	if s, ok := fs.intern[string(b)]; ok {
 		return s
 	}

@@ -53,6 +53,21 @@ func (f *fields) next() (name, value []byte, ok bool) {
 	return name, value, true
 }
 
+// over goes on over pairs with these names, in this order, as far as they are
+// there and nothing else is between them.
+func (f *fields) over(names ...string) {
+	for _, name := range names {
+		if !hasPrefix(f.b[f.pos:], name) {
+			return
+		}
+		at := f.pos + len(name)
+		if at < len(f.b) && (f.b[at] == '"' || f.b[at] == '\'') {
+			return
+		}
+		f.pos = indexOr(f.b, at, ' ')
+	}
+}
+
 // indexOr gives where the first c or blank stands in b, from i on; len(b) where
 // there is none. Eight bytes are looked at at once: the lowest bit that is set
 // after the subtraction, and was not before, is that of the first byte which

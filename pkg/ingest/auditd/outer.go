@@ -33,6 +33,12 @@ func (o *outer) read(ev *Event, at int) {
 		if !ok {
 			return
 		}
+		switch string(name) { // what the kernel writes behind these is not needed
+		case "exit":
+			f.over(" a0=", " a1=", " a2=", " a3=", " items=")
+		case "euid":
+			f.over(" suid=", " fsuid=", " egid=", " sgid=", " fsgid=")
+		}
 		if string(name) == "msg" && len(v) > 0 && v[0] == '\'' {
 			o.inner = unapostrophe(v)
 			return

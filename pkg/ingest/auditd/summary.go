@@ -26,12 +26,32 @@ func (b *Builder) norm(ev *Event, t auparse.AuditMessageType, fl flavour) *norm 
 			s.syscall = unnamed
 		}
 	}
+	// The shapes of late events are compared, not hashed.
+	k := int(s.typ) + int(s.flavour)
+	if n := len(s.syscall); n > 0 {
+		k += 31*n + 7*int(s.syscall[0]) + int(s.syscall[n-1])
+	}
+	recent := &b.recent[k%len(b.recent)]
+	if recent.shape != s || !recent.known {
+		*recent = recentNorm{s, b.normOf(s, named), true}
+	}
+	return recent.norm
+}
+
+// recentNorm is a shape and its normalisation.
+type recentNorm struct {
+	shape shape
+	norm  *norm
+	known bool
+}
+
+func (b *Builder) normOf(s shape, named bool) *norm {
 	if n, ok := b.norms[s]; ok {
 		return n
 	}
 	arch, number := "c000003e", "999999"
 	if named {
-		if a, nr, ok := syscallNumber(ev.Syscall); ok {
+		if a, nr, ok := syscallNumber(s.syscall); ok {
 			arch, number = a, nr
 		} // else no syscall's name: as one not in the tables
 	}
@@ -150,6 +170,9 @@ func (b *Builder) lookup(ev *Event, name string, sys, main int) Text {
 			continue
 		}
 		r := ev.Records[at]
+		if end := strings.IndexAny(name, "-_"); end > 0 && !bytes.Contains(r.Body, []byte(name[:end])) {
+			continue // names of other kernels are asked for too: "new-auid", "new_auid"
+		}
 		for _, field := range [...]func(string) ([]byte, bool){r.Field, r.InnerField} {
 			v, ok := field(name)
 			if !ok || absent(v) {
