@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"encoding/json"
+	"math/bits"
 	"path"
 	"slices"
 	"strconv"
@@ -206,6 +207,13 @@ func (o *output) position(ev *auditd.Event) string {
 // appendPos appends where the records stand: NAME:A-B,C for each source, in
 // the order of the names.
 func appendPos(b []byte, recs []*auditd.Record) []byte {
+	if first, last, ok := oneStretch(recs); ok {
+		b = first.Append(b)
+		if last > first.Line {
+			b = strconv.AppendInt(append(b, '-'), last, 10)
+		}
+		return b
+	}
 	var few [16]ingest.Pos
 	at := few[:0]
 	for i := range recs {
@@ -236,6 +244,30 @@ func appendPos(b []byte, recs []*auditd.Record) []byte {
 		i = last + 1
 	}
 	return b
+}
+
+// oneStretch reports whether the records are lines of one source that follow
+// upon each other, and gives the first and the last.
+func oneStretch(recs []*auditd.Record) (first ingest.Pos, last int64, ok bool) {
+	n := len(recs)
+	if n == 0 || n > 64 || recs[0].Pos.Source == nil || recs[0].Pos.Source.Offsets {
+		return first, 0, false
+	}
+	first, last = recs[0].Pos, recs[0].Pos.Line
+	for _, r := range recs[1:] {
+		if r.Pos.Source != first.Source {
+			return first, 0, false
+		}
+		first.Line, last = min(first.Line, r.Pos.Line), max(last, r.Pos.Line)
+	}
+	if last-first.Line != int64(n)-1 {
+		return first, 0, false
+	}
+	var seen uint64
+	for _, r := range recs {
+		seen |= 1 << (r.Pos.Line - first.Line)
+	}
+	return first, last, bits.OnesCount64(seen) == n
 }
 
 // write gives o the face of its session and writes it.

@@ -5,6 +5,7 @@ import (
 	"container/heap"
 	"hash/maphash"
 	"math"
+	"sort"
 	"strings"
 )
 
@@ -45,10 +46,16 @@ type unitKey struct {
 
 // Reassembler groups records into units and gives the units in order.
 type Reassembler struct {
-	open  map[unitKey]*Unit
-	queue unitQueue
-	last  *Unit
-	free  []*Unit
+	// Nearly all units begin after all others. They need no heap and no map:
+	// line has them in the order of the output. others has the ones that began
+	// out of order, and open the same by their keys; each of them stands before
+	// newest, the highest that line ever had.
+	line   unitLine
+	others unitQueue
+	open   map[unitKey]*Unit
+	newest Unit
+	last   *Unit
+	free   []*Unit
 
 	waiting int  // chunks that have records in units which wait
 	forced  Unit // the last that had to go before its time, in the order of the output
@@ -62,25 +69,20 @@ type Reassembler struct {
 // NewReassembler returns an empty Reassembler.
 func NewReassembler() *Reassembler {
 	return &Reassembler{open: make(map[unitKey]*Unit), seed: maphash.MakeSeed(),
-		forced: Unit{Millis: math.MinInt64}, Duplicates: func(*Record) {}, Oversize: func(*Record) {},
+		newest: Unit{Millis: math.MinInt64}, forced: Unit{Millis: math.MinInt64}, Duplicates: func(*Record) {}, Oversize: func(*Record) {},
 		Recycle: func(*Chunk) {}}
 }
 
 // Add takes one record of a host. It and its bytes must stay as they are until
 // its unit was given back with Release.
 func (r *Reassembler) Add(host int, rec *Record) {
-	key := unitKey{rec.Millis, rec.Serial, int32(host), rec.Daemon()}
 	u := r.last
-	if u == nil || u.Millis != key.millis || u.Serial != key.serial || u.Host != host || u.Daemon != key.daemon {
-		u = r.open[key]
+	if u == nil || u.Millis != rec.Millis || u.Serial != rec.Serial || u.Host != host || u.Daemon != rec.Daemon() {
+		u = r.find(host, rec)
 	}
 	late := u != nil && tooFar(u, rec)
 	if u == nil || late {
-		u = r.unit()
-		u.Host, u.Millis, u.Serial, u.Daemon = host, rec.Millis, rec.Serial, key.daemon
-		u.Late = late || !r.forced.before(u)
-		r.open[key] = u
-		heap.Push(&r.queue, u)
+		u = r.begin(host, rec, late)
 	}
 	r.last = u
 	if i := r.same(u, rec); i >= 0 {
@@ -106,6 +108,36 @@ func (r *Reassembler) Add(host int, rec *Record) {
 		r.remember(u, n-1)
 	}
 }
+
+// find gives the unit that a record is of, where there is one.
+func (r *Reassembler) find(host int, rec *Record) *Unit {
+	u := Unit{Host: host, Millis: rec.Millis, Serial: rec.Serial, Daemon: rec.Daemon()}
+	if r.newest.before(&u) {
+		return nil
+	}
+	if o := r.open[u.key()]; o != nil {
+		return o
+	}
+	return r.line.find(&u)
+}
+
+// begin begins a unit with a record, which find did not find one for, or one
+// that is closed.
+func (r *Reassembler) begin(host int, rec *Record, late bool) *Unit {
+	u := r.unit()
+	u.Host, u.Millis, u.Serial, u.Daemon = host, rec.Millis, rec.Serial, rec.Daemon()
+	u.Late = late || !r.forced.before(u)
+	if r.newest.before(u) {
+		r.line.add(u)
+		r.newest = Unit{Host: u.Host, Millis: u.Millis, Serial: u.Serial, Daemon: u.Daemon}
+	} else {
+		r.open[u.key()] = u
+		heap.Push(&r.others, u)
+	}
+	return u
+}
+
+func (u *Unit) key() unitKey { return unitKey{u.Millis, u.Serial, int32(u.Host), u.Daemon} }
 
 func (r *Reassembler) keep(rec *Record) {
 	if rec.home != nil {
@@ -221,17 +253,26 @@ func prefer(a, b *Record) bool {
 // milliseconds since the epoch, or nil where there is none: nothing of such a
 // time may be added any more.
 func (r *Reassembler) Next(before int64) *Unit {
-	if len(r.queue) == 0 || r.queue[0].Millis >= before {
+	if u := r.first(); u == nil || u.Millis >= before {
 		return nil
 	}
 	return r.pop()
+}
+
+// first gives the first unit of all.
+func (r *Reassembler) first() *Unit {
+	u := r.line.first()
+	if len(r.others) > 0 && (u == nil || r.others[0].less(u)) {
+		return r.others[0]
+	}
+	return u
 }
 
 // Force gives the first unit of all, or nil where there is none, though what is
 // still to be added may belong before it: more of that cannot be held. Units
 // that come later and belong before it are marked late.
 func (r *Reassembler) Force() *Unit {
-	if len(r.queue) == 0 {
+	if r.Pending() == 0 {
 		return nil
 	}
 	u := r.pop()
@@ -242,10 +283,14 @@ func (r *Reassembler) Force() *Unit {
 }
 
 func (r *Reassembler) pop() *Unit {
-	u := heap.Pop(&r.queue).(*Unit)
-	key := unitKey{u.Millis, u.Serial, int32(u.Host), u.Daemon}
-	if r.open[key] == u {
-		delete(r.open, key)
+	u := r.first()
+	if u == r.line.first() {
+		r.line.drop()
+	} else {
+		heap.Pop(&r.others)
+		if r.open[u.key()] == u {
+			delete(r.open, u.key())
+		}
 	}
 	if r.last == u {
 		r.last = nil
@@ -271,7 +316,7 @@ func (u *Unit) before(o *Unit) bool {
 }
 
 // Pending is the number of units that are not complete.
-func (r *Reassembler) Pending() int { return len(r.queue) }
+func (r *Reassembler) Pending() int { return r.line.len() + len(r.others) }
 
 // Release takes a unit back for reuse.
 func (r *Reassembler) Release(u *Unit) {
@@ -283,23 +328,63 @@ func (r *Reassembler) Release(u *Unit) {
 	r.free = append(r.free, u)
 }
 
-// unitQueue is a heap in the order of the output: time, host, serial, and
-// then what the records say.
+// less reports whether u stands before o in the output: by time, host, serial,
+// and then by what the records say.
+func (u *Unit) less(o *Unit) bool {
+	switch {
+	case u.Millis != o.Millis:
+		return u.Millis < o.Millis
+	case u.Host != o.Host || u.Serial != o.Serial || u.Daemon != o.Daemon:
+		return u.before(o)
+	case u.Late != o.Late:
+		return o.Late
+	}
+	return bytes.Compare(lowest(u.Records), lowest(o.Records)) < 0
+}
+
+// unitLine is a queue of units, each of which begins after the one before.
+type unitLine struct {
+	units []*Unit
+	head  int
+}
+
+func (l *unitLine) len() int { return len(l.units) - l.head }
+
+func (l *unitLine) first() *Unit {
+	if l.len() == 0 {
+		return nil
+	}
+	return l.units[l.head]
+}
+
+func (l *unitLine) add(u *Unit) {
+	if l.head > 64 && l.head > len(l.units)/2 { // the front half is free
+		n := copy(l.units, l.units[l.head:])
+		clear(l.units[n:])
+		l.units, l.head = l.units[:n], 0
+	}
+	l.units = append(l.units, u)
+}
+
+func (l *unitLine) drop() {
+	l.units[l.head] = nil
+	l.head++
+}
+
+func (l *unitLine) find(u *Unit) *Unit {
+	in := l.units[l.head:]
+	i := sort.Search(len(in), func(i int) bool { return !in[i].before(u) })
+	if i < len(in) && !u.before(in[i]) {
+		return in[i]
+	}
+	return nil
+}
+
+// unitQueue is a heap in the order of the output.
 type unitQueue []*Unit
 
-func (q unitQueue) Len() int { return len(q) }
-func (q unitQueue) Less(i, j int) bool {
-	a, b := q[i], q[j]
-	switch {
-	case a.Millis != b.Millis:
-		return a.Millis < b.Millis
-	case a.Host != b.Host || a.Serial != b.Serial || a.Daemon != b.Daemon:
-		return a.before(b)
-	case a.Late != b.Late:
-		return b.Late
-	}
-	return bytes.Compare(lowest(a.Records), lowest(b.Records)) < 0
-}
+func (q unitQueue) Len() int           { return len(q) }
+func (q unitQueue) Less(i, j int) bool { return q[i].less(q[j]) }
 func (q unitQueue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].index, q[j].index = i, j
