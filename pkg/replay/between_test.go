@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -68,5 +69,28 @@ func TestLogsEnd(t *testing.T) {
 	}
 	if got.Start.Unix() != start || got.End.Unix() != start+60*299 {
 		t.Errorf("from %v to %v", got.Start, got.End)
+	}
+}
+
+// The time that a log covers is the same however many copies of it there are.
+func TestTimeOfCopies(t *testing.T) {
+	t.Parallel()
+	span := func(sources []*ingest.Source) (log replay.Log) {
+		known := errors.New("known")
+		_, err := replay.Run(sources, discard{}, replay.Options{Known: func(l replay.Log) error { log = l; return known }})
+		if !errors.Is(err, known) {
+			t.Fatal(err)
+		}
+		return log
+	}
+	logs := host(t, "bookworm-A").with()
+	once := span(logs.sources())
+	var copies evidence
+	for _, f := range logs {
+		copies = append(copies, f, file{f.name + ".copy", f.kind, f.data})
+	}
+	twice := span(copies.sources())
+	if !twice.Start.Equal(once.Start) || !twice.End.Equal(once.End) || once.Start.Year() < 2020 {
+		t.Errorf("from %v to %v, with copies from %v to %v", once.Start, once.End, twice.Start, twice.End)
 	}
 }

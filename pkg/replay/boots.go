@@ -87,9 +87,22 @@ func (s *scan) sortStamps(out []audited) {
 		for to < len(s.stamps) && host(&s.stamps[to]) == h {
 			to++
 		}
-		out[h].stamps = slices.CompactFunc(s.stamps[from:to:to], func(a, b stamp) bool { return a.millis == b.millis && a.serial == b.serial })
+		out[h].stamps = distinct(s.stamps[from:to:to])
 		from = to
 	}
+}
+
+// distinct leaves out events that are there already. What st has behind them
+// stays what it is: the log's time is told by all stamps.
+func distinct(st []stamp) []stamp {
+	n := 0
+	for i := range st {
+		if n == 0 || st[i].millis != st[n-1].millis || st[i].serial != st[n-1].serial {
+			st[n] = st[i]
+			n++
+		}
+	}
+	return st[:n]
 }
 
 // cuts gives the times at which the audit log shows a new boot to begin: the

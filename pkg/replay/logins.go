@@ -61,6 +61,7 @@ func (r *run) readLogins() error {
 	for _, key := range keys {
 		conns[key].Close(r.collector(key, 0))
 	}
+	r.logins = slices.Clip(r.logins)
 	for i := range r.logins {
 		l := &r.logins[i]
 		l.next = lives.end(bootKey{l.host, l.boot}, l)

@@ -166,7 +166,7 @@ func (r *run) conclude() error {
 		h.boots = resolveBoots(&audited[i], r.scan.journalBoots(i))
 	}
 	log := r.log()
-	r.scan.stamps = nil
+	r.scan.stamps, r.scan.marks, r.scan.pairs = nil, nil, nil
 	if r.opt.Known != nil {
 		return r.opt.Known(log)
 	}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"auditreplay/pkg/ingest"
 )
 
 // hostLogs reads the audit logs of the recorded hosts, by host and file.
@@ -106,4 +109,53 @@ func BenchmarkBuild(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(events)), "ns/event")
+}
+
+// BenchmarkReassemble cuts chunks into records and puts these together, as a
+// replay does.
+func BenchmarkReassemble(b *testing.B) {
+	var data []byte
+	for _, log := range hostLogs(b) {
+		data = append(data, log...)
+	}
+	b.SetBytes(int64(len(data)))
+	lines := bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
+	src := &ingest.Source{Name: "audit.log"}
+	b.ReportAllocs()
+	events := 0
+	for b.Loop() {
+		r := NewReassembler()
+		var free []*Chunk
+		r.Recycle = func(c *Chunk) { free = append(free, c) }
+		c := new(Chunk)
+		events = 0
+		take := func(before int64) {
+			for u := r.Next(before); u != nil; u = r.Next(before) {
+				events++
+				r.Release(u)
+			}
+		}
+		for i, line := range lines {
+			if !c.Fits(len(line)) {
+				for k := range c.Records {
+					r.Add(0, &c.Records[k])
+				}
+				r.Read(c)
+				take(c.Min)
+				if c = new(Chunk); len(free) > 0 {
+					c, free = free[len(free)-1], free[:len(free)-1]
+					c.Reset()
+				}
+			}
+			if err := c.Add(line, ingest.Pos{Source: src, Line: int64(i + 1)}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for k := range c.Records {
+			r.Add(0, &c.Records[k])
+		}
+		r.Read(c)
+		take(math.MaxInt64)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(events), "ns/event")
 }
