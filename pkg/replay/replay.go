@@ -152,6 +152,9 @@ func (r *run) conclude() error {
 		return err
 	}
 	r.hosts = hosts
+	for _, sp := range r.scan.spans {
+		sp.settle()
+	}
 	logins := r.scan.pidLogins()
 	if err := r.resolveTimes(logins); err != nil {
 		return err

@@ -91,6 +91,11 @@ type span struct {
 	first, last time.Time   // reception of its entries
 	starts      []time.Time // reception less the monotonic clock, of some entries: when the kernel started
 	entries     int
+
+	base  time.Time // when the kernel started, by the last entry that was believed
+	doubt struct {  // an entry that tells something else, as long as no other says so
+		start, at time.Time
+	}
 }
 
 // accepted is an Accepted line, for estimating the offset of sshd's clock.
@@ -415,25 +420,69 @@ func (s *scan) span(id int32, m *ingest.Message) {
 	if m.MachineID != "" {
 		n.machine = m.MachineID
 	}
-	sp := s.widen(spanKey{id, m.Boot}, m.Received, m.Received, 1)
-	if m.Mono > 0 && (sp.entries <= maxStarts || sp.entries&(sp.entries-1) == 0) { // the first ones, then ever fewer
-		sp.starts = append(sp.starts, m.Received.Add(-time.Duration(m.Mono)*time.Microsecond))
+	key := spanKey{id, m.Boot}
+	if m.Mono == 0 {
+		s.widen(key, m.Received, m.Received, 1)
+		return
+	}
+	sp := s.spanOf(key)
+	sp.entries++
+	start := m.Received.Add(-time.Duration(m.Mono) * time.Microsecond)
+	sp.note(m.Received, start)
+	if sp.entries <= maxStarts || sp.entries&(sp.entries-1) == 0 { // the first ones, then ever fewer
+		sp.starts = append(sp.starts, start)
+	}
+}
+
+// note takes the time of an entry's reception and when the kernel started by
+// it. One damaged digit puts an entry hours away and would make its boot last
+// until then, over the next reboot: an entry that tells another start than
+// those around it counts only if the next one that differs agrees with it, as
+// all do after the clock was set.
+func (sp *span) note(at, start time.Time) {
+	near := func(a, b time.Time) bool { return a.Sub(b).Abs() <= oneStart }
+	switch {
+	case !sp.base.IsZero() && near(start, sp.base):
+	case !sp.doubt.at.IsZero() && near(start, sp.doubt.start):
+		sp.widen(sp.doubt.at, sp.doubt.at)
+		sp.doubt.at = time.Time{}
+	default:
+		sp.doubt.start, sp.doubt.at = start, at
+		return
+	}
+	sp.base = start
+	sp.widen(at, at)
+}
+
+// settle gives a span whose entries all differ the time of the last of them.
+func (sp *span) settle() {
+	if sp.first.IsZero() {
+		sp.widen(sp.doubt.at, sp.doubt.at)
 	}
 }
 
 // widen makes a boot's span hold a stretch of time with that many entries.
 func (s *scan) widen(key spanKey, first, last time.Time, entries int) *span {
+	sp := s.spanOf(key)
+	sp.entries += entries
+	sp.widen(first, last)
+	return sp
+}
+
+func (s *scan) spanOf(key spanKey) *span {
 	sp := s.spans[key]
 	if sp == nil {
-		sp = &span{boot: key.boot, first: first, last: last}
+		sp = &span{boot: key.boot}
 		s.spans[key] = sp
 	}
-	sp.entries += entries
-	if first.Before(sp.first) {
+	return sp
+}
+
+func (sp *span) widen(first, last time.Time) {
+	if sp.first.IsZero() || first.Before(sp.first) {
 		sp.first = first
 	}
 	if last.After(sp.last) {
 		sp.last = last
 	}
-	return sp
 }
