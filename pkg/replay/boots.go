@@ -13,6 +13,8 @@ import (
 type boot struct {
 	id    string // journal _BOOT_ID, or "@SEC.mmm"
 	start int64  // its first moment, in milliseconds: what is earlier is an earlier boot's
+
+	steady bool // its clock was not set back
 }
 
 // serialWindow is how many serials on each side of a moment are looked at for
@@ -31,6 +33,7 @@ type audited struct {
 	logins []loginAt
 	boots  []int64 // times of SYSTEM_BOOT records
 	kernel []int64 // times of KERNEL "initialized" records
+	steps  []int64 // where the clock was set back: found with the cuts
 }
 
 type loginAt struct {
@@ -164,6 +167,7 @@ func (a *audited) serialFalls() []int64 {
 			continue
 		}
 		if looks++; looks <= maxLooks && a.goesOn(from, i) {
+			a.steps = append(a.steps, st[i].millis)
 			continue
 		}
 		best := i // the largest drop of those that lie together
@@ -331,6 +335,9 @@ func resolveBoots(a *audited, journals []journalBoot) []boot {
 		if boots[i].id == "" {
 			boots[i].id = bootName(a.firstSince(boots[i].start))
 		}
+		boots[i].steady = !slices.ContainsFunc(a.steps, func(at int64) bool {
+			return at >= boots[i].start && (i+1 == len(boots) || at < boots[i+1].start)
+		})
 	}
 	return boots
 }

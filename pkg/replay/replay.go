@@ -215,7 +215,8 @@ func (r *run) tracker(key bootKey) *tracker.SessionTracker {
 	if t == nil {
 		h := &r.hosts[key.host]
 		t = tracker.New(r.w, r.opt.Log, tracker.Options{Host: h.name, MachineID: h.machine, Boot: h.boots[key.boot].id,
-			KeepUnjoined: true, Raw: r.opt.Raw, Transient: r.opt.Transient, AllHaveSes: !r.scan.frags, Paths: r.opt.Paths, Terse: r.scan.observer == nil,
+			KeepUnjoined: true, Raw: r.opt.Raw, Transient: r.opt.Transient, AllHaveSes: !r.scan.frags,
+			Steady: h.boots[key.boot].steady, Paths: r.opt.Paths, Terse: r.scan.observer == nil,
 			Names: r.keyNames(h), UserNames: r.userNames(h)})
 		if r.joined {
 			t.Resolve()

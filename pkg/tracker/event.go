@@ -141,7 +141,7 @@ func (t *SessionTracker) auditEventWithoutSession(ev *auditd.Event, s *session) 
 // faceOf says what an event shows of its session: what the session itself
 // does, unless others logged in inside of it or the event is not its.
 func (t *SessionTracker) faceOf(ev *auditd.Event, s *session) *face {
-	if l := s.login; l != nil && !s.Revoked && before(ev, s, l) {
+	if !s.Revoked && t.before(ev, s) {
 		return t.noneFace(s, "conflict: an event before the session began")
 	}
 	// A session has one login uid. What states another has lost a digit of one
@@ -179,14 +179,16 @@ func (t *SessionTracker) eventCutOff(ev *auditd.Event) error {
 	return t.write(t.compose(ev, &t.out), &f)
 }
 
-// before reports whether an event cannot be of the session that a login
-// opened, because it is older, by the clock and, where that tells, by its
-// serial too.
-func before(ev *auditd.Event, s *session, l *login) bool {
+// before reports whether an event cannot be of the session whose number it
+// has, because it is older than the session's LOGIN: by the clock, and by its
+// serial too, unless nothing set the clock back. Where the LOGIN is lost, the
+// login's own time tells.
+func (t *SessionTracker) before(ev *auditd.Event, s *session) bool {
 	if s.ByLogin {
-		return ev.Millis < s.Opened.UnixMilli()-eventSlack.Milliseconds() && ev.Serial < s.Serial
+		return ev.Millis < s.Opened.UnixMilli()-eventSlack.Milliseconds() && (t.opt.Steady || ev.Serial < s.Serial)
 	}
-	return !l.At.IsZero() && ev.Millis < l.At.Add(-loginBefore).UnixMilli()
+	l := s.login
+	return l != nil && !l.At.IsZero() && ev.Millis < l.At.Add(-loginBefore).UnixMilli()
 }
 
 // eventSlack is how far an event's time may lie before its session's LOGIN:

@@ -175,6 +175,40 @@ func TestAnotherLoginUIDIsNotTheSessions(t *testing.T) {
 	actions(t, w, "1 alice sshd", "2 alice sshd", "3 alice sshd", "4  none: conflict: auid 1000 != 1001", "5  none: its session id is cut off")
 }
 
+// TestEarlierThanTheLOGIN: an event that is earlier than its session's LOGIN,
+// with a higher serial, came after it and before the clock was set back, or it
+// is another boot's. Where nothing set the clock, it is not the session's, be
+// that known by sshd's log or by the audit log alone.
+func TestEarlierThanTheLOGIN(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{true, false} {
+		for _, steady := range []bool{false, true} {
+			w := newWritten()
+			opt := liveOptions()
+			opt.Steady = steady
+			st := sessiontracker.New(auditevent.NewAuditEventWriter(w), nil, opt)
+			facts := auditd.NewFacts()
+			for _, ev := range []*auditd.Event{richLogin(t, 10, 5, 7, at(100)), richPAM(t, "USER_START", 11, 5, 7, at(100), sshdExe, "session_open", "core", "10.0.0.5")} {
+				var f auditd.Fact
+				facts.Read(ev.Records[0], &f)
+				st.Learn(&f)
+			}
+			who := "core 10.0.0.5 audit"
+			if known {
+				feed(t, st, accepted("alice", 7, at(99)))
+				who = "alice sshd"
+			}
+			st.Resolve()
+			feed(t, st, richExec(t, 90, 5, 8, at(20)), richExec(t, 91, 5, 8, at(101)))
+			early := "90 " + who
+			if steady {
+				early = "90  none: conflict: an event before the session began"
+			}
+			actions(t, w, early, "91 "+who)
+		}
+	}
+}
+
 // TestDecisions holds what verify and explain read.
 func TestDecisions(t *testing.T) {
 	t.Parallel()

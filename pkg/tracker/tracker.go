@@ -36,6 +36,9 @@ type Options struct {
 	// AllHaveSes says that no event lacks ses=, so that the processes of
 	// sessions need not be remembered.
 	AllHaveSes bool
+	// Steady says that the host's clock was not set back during this boot, so
+	// that what is earlier came before.
+	Steady bool
 	// Raw puts the records' own lines into every event.
 	Raw bool
 	// Terse leaves out what only Decisions shows: the records that speak of a
