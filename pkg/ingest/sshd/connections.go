@@ -37,9 +37,9 @@ const (
 // names it; else the address and port, which one connection at a time can
 // have, lead to the connection.
 //
-// What is kept grows with the connections that are open, plus about 16 bytes a
-// PID (its number of lives) and 16 bytes for each of the last one to two
-// million decisions (so that N counts).
+// What is kept grows with the connections that are open, plus the numbers of
+// lives of the last 65,536 to 131,072 PIDs and as many of the last decisions (so
+// that N counts): a few megabytes.
 type Connections struct {
 	seq    int
 	now    time.Time // latest record time
@@ -47,8 +47,8 @@ type Connections struct {
 	byPID  map[int]*connection
 	child  map[int]*connection // by user child's PID
 	byPeer map[peer]*connection
-	lives  map[int]int32
-	seen   counter
+	lives  counter // by PID
+	seen   counter // by decisionKey
 }
 
 type peer struct {
@@ -62,7 +62,6 @@ func NewConnections() *Connections {
 		byPID:  make(map[int]*connection),
 		child:  make(map[int]*connection),
 		byPeer: make(map[peer]*connection),
-		lives:  make(map[int]int32),
 	}
 }
 
@@ -160,8 +159,7 @@ func (c *Connections) monitor(in *input) *connection {
 	}
 	delete(c.child, m.PID)
 	c.seq++
-	c.lives[m.PID]++
-	k = &connection{Seq: c.seq, PID: m.PID, Life: int(c.lives[m.PID])}
+	k = &connection{Seq: c.seq, PID: m.PID, Life: c.lives.next(uint64(m.PID))}
 	if m.PID != 0 {
 		c.byPID[m.PID] = k
 	}

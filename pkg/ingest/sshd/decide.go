@@ -107,7 +107,7 @@ func (c *Connections) accept(k *connection, in *input) {
 	k.merge(g)
 	k.Named, k.Denied, k.Partials = nil, nil, nil
 	g.AuditSes, g.AuditUID, g.ChildPID = k.AuditSes, k.AuditUID, k.ChildPID
-	g.N = c.seen.next(g.PID, g.Text)
+	g.N = c.seen.next(decisionKey(g.PID, g.Text))
 	k.Logins = append(k.Logins, g)
 	if len(k.Logins) > 1 {
 		var all []ingest.Pos
@@ -177,7 +177,7 @@ func (c *Connections) fail(k *connection, in *input) {
 func (c *Connections) failed(k *connection, g *Login, emit func(Change)) {
 	k.Failures++
 	k.LastFail = g
-	g.N = c.seen.next(g.PID, g.Text)
+	g.N = c.seen.next(decisionKey(g.PID, g.Text))
 	emit(Change{Decided, g})
 }
 

@@ -16,7 +16,7 @@ type Login struct {
 	Time     time.Time    // of the line that decides
 	Received time.Time
 	PID      int // of the monitor; 0 where the log has none
-	Life     int // number of this life of the PID, from 1
+	Life     int // number of this life of the PID, from 1 again where none was heard of for long
 	Accepted bool
 
 	Account     string
@@ -38,7 +38,7 @@ type Login struct {
 	Reason        string // of a refusal: "expired", "root login refused"
 
 	Text      string // the deciding message, decoded
-	N         int    // it is the N-th decision with this PID and Text, from 1
+	N         int    // it is the N-th decision with this PID and Text, from 1 (of the last 65,536 decisions at least)
 	Truncated bool
 
 	ConnTime      time.Time // of "Connection from"

@@ -10,22 +10,20 @@ import (
 	"auditreplay/pkg/ingest"
 )
 
-// counter says how often a decision was seen: two generations of hashes, so
-// that what it keeps is bounded and still depends on the messages alone.
+// counter counts things by a number that stands for them, and forgets those
+// that did not come for long: of two generations the older one goes when the
+// younger one is full, so that what it keeps is bounded and still depends on
+// the messages alone.
 type counter struct {
 	young, old map[uint64]uint32
 }
 
-const generation = 1 << 20
+// generation is how many things a counter tells apart at least, and half of how
+// many it knows at most.
+const generation = 1 << 16
 
-// next counts one more decision of pid with that text.
-func (s *counter) next(pid int, text string) int {
-	h := fnv.New64a()
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], uint64(pid))
-	h.Write(b[:])
-	h.Write([]byte(text))
-	key := h.Sum64()
+// next counts key once more.
+func (s *counter) next(key uint64) int {
 	n := max(s.young[key], s.old[key]) + 1
 	if len(s.young) >= generation {
 		s.young, s.old = nil, s.young
@@ -37,13 +35,23 @@ func (s *counter) next(pid int, text string) int {
 	return int(n)
 }
 
+// decisionKey stands for a decision of pid with that text.
+func decisionKey(pid int, text string) uint64 {
+	h := fnv.New64a()
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], uint64(pid))
+	h.Write(b[:])
+	h.Write([]byte(text))
+	return h.Sum64()
+}
+
 // State is the whole state of a Connections, for encoding/json. Its fields
 // are of no use to others.
 type State struct {
 	Seq         int
 	Now, Swept  time.Time
-	Lives       map[int]int32
-	Young, Old  []byte
+	Lives, Past []byte // of PIDs: the younger and the older generation
+	Young, Old  []byte // of decisions, likewise
 	Connections []savedConnection
 }
 
@@ -63,7 +71,7 @@ type savedPos struct {
 // before c is used again.
 func (c *Connections) Snapshot() *State {
 	s := &State{
-		Seq: c.seq, Now: c.now, Swept: c.swept, Lives: maps.Clone(c.lives),
+		Seq: c.seq, Now: c.now, Swept: c.swept, Lives: pack(c.lives.young), Past: pack(c.lives.old),
 		Young: pack(c.seen.young), Old: pack(c.seen.old),
 	}
 	for _, k := range c.all() {
@@ -96,9 +104,7 @@ func (c *Connections) Snapshot() *State {
 func Restore(s *State, source func(path string) *ingest.Source) *Connections {
 	c := NewConnections()
 	c.seq, c.now, c.swept = s.Seq, s.Now, s.Swept
-	if s.Lives != nil {
-		c.lives = maps.Clone(s.Lives)
-	}
+	c.lives.young, c.lives.old = unpack(s.Lives), unpack(s.Past)
 	c.seen.young, c.seen.old = unpack(s.Young), unpack(s.Old)
 	for i := range s.Connections {
 		saved := &s.Connections[i]

@@ -67,6 +67,44 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
+// TestBounded lets attempts come and fail by the hundred thousand, each from a
+// PID and a port of its own: what is kept of them has a limit, and does not
+// forget what came a short time before.
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	c := NewConnections()
+	var last *Login
+	fail := func(i int) {
+		var l Line
+		text := fmt.Sprintf("Failed password for root from 192.0.2.7 port %d ssh2", 1024+i%50000)
+		Parse(text, &l)
+		at := time.Unix(1_700_000_000+int64(i), 0)
+		m := &ingest.Message{Time: at, Received: at, Ident: "sshd", UID: -1, PID: 1000 + i, Text: text}
+		c.Add(m, ingest.Pos{}, &l, func(ch Change) { last = ch.Login })
+	}
+	kept := func() int {
+		s := c.Snapshot()
+		return len(s.Lives) + len(s.Past) + len(s.Young) + len(s.Old)
+	}
+	for i := range 4 * generation {
+		fail(i)
+		if n, most := kept, 2*2*generation*12; i%generation == generation/2 && n() > most {
+			t.Fatalf("%d attempts: %d bytes are kept, more than %d", i, n(), most)
+		}
+	}
+	if n := kept(); n < 2*generation*12 {
+		t.Errorf("only %d bytes are kept", n)
+	}
+	fail(4*generation - 1)
+	if last.N != 2 || last.Life != 1 {
+		t.Errorf("N %d, life %d", last.N, last.Life)
+	}
+	fail(3 * generation) // as many before as are known at least
+	if last.N != 2 || last.Life != 2 {
+		t.Errorf("N %d, life %d", last.N, last.Life)
+	}
+}
+
 // A carrier may know that the text was cut where its length does not show it.
 func TestCut(t *testing.T) {
 	t.Parallel()
