@@ -78,7 +78,7 @@ func (t *SessionTracker) forget(s *session) {
 func (t *SessionTracker) DeleteUsersWithoutLoginsBefore(before time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, s := range t.sessionList() {
+	for _, s := range t.sessionsThat(func(s *session) bool { return !s.Decided || len(s.held) > 0 }) {
 		waits := !s.Decided && !s.Ended && s.start().Before(before)
 		if !waits && len(s.held) == 0 || !waits && !s.Decided {
 			continue

@@ -320,10 +320,17 @@ func (t *SessionTracker) reportConflicts(pairs []pair) {
 // sessionList gives the sessions, older ones of an id first, in an order that
 // depends on nothing but the evidence.
 func (t *SessionTracker) sessionList() []*session {
+	return t.sessionsThat(func(*session) bool { return true })
+}
+
+// sessionsThat gives those of the sessions that are asked for, in that order.
+func (t *SessionTracker) sessionsThat(want func(*session) bool) []*session {
 	var out []*session
 	for _, s := range t.sessions {
 		for ; s != nil; s = s.older {
-			out = append(out, s)
+			if want(s) {
+				out = append(out, s)
+			}
 		}
 	}
 	slices.SortFunc(out, func(a, b *session) int {
