@@ -239,7 +239,7 @@ func (p *Pipeline) take(rec *auditd.Record, b *boot) error {
 	if u := p.add(rec, b); u != nil {
 		p.fact(rec, b)
 		b.trace(rec)
-		if u.ended && len(p.units.order) > 4*closedKept {
+		if p.units.crowded() {
 			return p.closeUnits()
 		}
 	}

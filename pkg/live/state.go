@@ -290,8 +290,7 @@ func (r *restorer) unit(s *savedUnit, b *boot) (*unit, error) {
 			return nil, err
 		}
 		u.key = keyOf(rec)
-		u.ended = u.ended || final(rec.Type)
-		u.records = append(u.records, rec)
+		u.append(rec)
 	}
 	return u, nil
 }
@@ -306,8 +305,7 @@ func (r *restorer) open(s *savedUnit) error {
 	if err != nil {
 		return err
 	}
-	r.p.units.open[u.key] = u
-	r.p.units.order = append(r.p.units.order, u)
+	r.p.units.begin(u)
 	r.relearn(u, b)
 	return nil
 }
