@@ -2,6 +2,7 @@ package live
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ type boot struct {
 	ID      string // journal _BOOT_ID, or "@SEC.mmm"; set when the first event is written
 	Journal string // _BOOT_ID, where the journal named it
 	Start   int64  // its first moment: of the first record, or by the journal
+	Since   int64  // how far record time was when it was found: later where the clock was set back
 	Last    int64  // of its latest record
 	Audited bool   // records of it were seen
 	Booted  bool   // its SYSTEM_BOOT was seen
@@ -68,10 +70,15 @@ func (p *Pipeline) current() *boot {
 	return p.boots[len(p.boots)-1]
 }
 
+// newBoot makes a boot that began then. It comes after those that began before,
+// which stay as they are: a boot whose clock was behind came later all the same.
 func (p *Pipeline) newBoot(start int64, journal string) *boot {
-	b := &boot{Start: start, Journal: journal, conns: sshd.NewConnections(), sessions: make(map[string]*session)}
-	p.boots = append(p.boots, b)
-	slices.SortStableFunc(p.boots, func(a, b *boot) int { return int(a.Start - b.Start) })
+	b := &boot{Start: start, Since: max(start, p.auditAt, p.said), Journal: journal, conns: sshd.NewConnections(), sessions: make(map[string]*session)}
+	i := len(p.boots)
+	for i > 0 && p.boots[i-1].Start > start {
+		i--
+	}
+	p.boots = slices.Insert(p.boots, i, b)
 	return b
 }
 
@@ -93,7 +100,9 @@ func (p *Pipeline) startProbe() {
 }
 
 // bootOf finds the boot that a record belongs to: the current one, or the one
-// before where the record is not younger than that one's latest.
+// before where the record is not younger than that one's latest. It may be none
+// of that one's all the same, because the clock was set back, or was behind when
+// the machine started: the kernel's serials tell.
 func (p *Pipeline) bootOf(rec *auditd.Record) *boot {
 	b := p.audited()
 	if b == nil {
@@ -108,10 +117,21 @@ func (p *Pipeline) bootOf(rec *auditd.Record) *boot {
 	if n := len(p.boots); p.boots[n-1] != b && p.boots[n-1].Start <= rec.Millis {
 		return p.boots[n-1]
 	}
-	if i := slices.Index(p.boots, b); i > 0 && rec.Millis < b.Start && rec.Millis <= p.boots[i-1].Last && !rec.Daemon() {
+	if i := slices.Index(p.boots, b); i > 0 && rec.Millis < b.Start && rec.Millis <= p.boots[i-1].Last && !rec.Daemon() &&
+		p.boots[i-1].apart(rec.Serial) < b.apart(rec.Serial) {
 		return p.boots[i-1]
 	}
 	return b
+}
+
+// apart is how far a serial is from the boot's latest.
+func (b *boot) apart(serial uint32) int64 {
+	least := int64(math.MaxInt64)
+	for _, s := range b.recent {
+		d := int64(serial) - int64(s)
+		least = min(least, max(d, -d))
+	}
+	return least
 }
 
 // audited is the latest boot that records were seen of.
@@ -313,7 +333,7 @@ func (p *Pipeline) trackerOptions(b *boot) tracker.Options {
 func (p *Pipeline) endBoots() error {
 	for len(p.boots) > 1 {
 		b, next := p.boots[0], p.boots[1]
-		if p.now()-next.Start < endWait.Milliseconds() {
+		if p.now()-max(next.Start, next.Since) < endWait.Milliseconds() {
 			return nil
 		}
 		if !p.ready(b) && b.Audited {

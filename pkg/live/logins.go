@@ -13,6 +13,7 @@ type login struct {
 	d       *sshd.Login
 	told    bool // the tracker knows it
 	written bool
+	since   int64     // how far sshd's log was in record time when it was decided
 	end     time.Time // record time at which its end was last heard of
 	ses     string    // the session that it opened, where that is known
 	sought  bool      // no session will be found any more
@@ -54,6 +55,7 @@ func (p *Pipeline) messages() error {
 }
 
 func (p *Pipeline) message(m *message) {
+	p.said = max(p.said, m.Received.UnixMilli())
 	var b *boot
 	switch {
 	case m.Boot != "":
@@ -79,13 +81,13 @@ func (p *Pipeline) changed(b *boot, c sshd.Change, at time.Time) {
 		p.learned(b, c.Login, at)
 	case c.Kind == sshd.Decided && c.Login.Accepted:
 		b.reused(c.Login.PID, "", c.Login.Time)
-		b.logins = append(b.logins, &login{d: c.Login, heard: at.UnixMilli(), touched: p.clock.Wall})
+		b.logins = append(b.logins, &login{d: c.Login, since: p.said, heard: at.UnixMilli(), touched: p.clock.Wall})
 	case c.Kind == sshd.Decided:
-		b.failed = append(b.failed, &login{d: c.Login})
+		b.failed = append(b.failed, &login{d: c.Login, since: p.said})
 	case c.Kind == sshd.Ended && c.Login.End != nil:
 		for _, l := range b.logins {
 			if l.d == c.Login && l.end.IsZero() {
-				l.end = at
+				l.end = later(at, time.UnixMilli(p.said))
 			}
 		}
 	}
@@ -144,10 +146,11 @@ func (b *boot) loginOf(s *session, window time.Duration) *login {
 func (p *Pipeline) settleLogins(b *boot) error {
 	now := p.now()
 	since := func(t time.Time) time.Duration { return time.Duration(now-t.UnixMilli()) * time.Millisecond }
+	waited := func(l *login) time.Duration { return time.Duration(now-l.since) * time.Millisecond }
 	b.conns.Expire(time.UnixMilli(now).Add(-3*endWait*10), func(c sshd.Change) { p.changed(b, c, time.UnixMilli(now).UTC()) })
 	var err error
 	b.failed = slices.DeleteFunc(b.failed, func(l *login) bool {
-		if err != nil || since(l.d.Received) < failWait {
+		if err != nil || waited(l) < failWait {
 			return false
 		}
 		err = b.tracker.WriteLogin(l.d)
@@ -157,19 +160,14 @@ func (p *Pipeline) settleLogins(b *boot) error {
 		if err != nil {
 			return false
 		}
-		if !l.written && since(l.d.Received) >= p.opt.LoginWindow && !b.waitsFor(l) {
+		if !l.written && waited(l) >= p.opt.LoginWindow && !b.waitsFor(l) {
 			err = p.writeAlone(b, l)
 		}
 		if err != nil || !l.written {
 			return false
 		}
 		e := p.ended(b, l)
-		heard := e.at
-		for _, at := range []time.Time{l.end, l.gone} {
-			if at.After(heard) {
-				heard = at
-			}
-		}
+		heard := later(e.at, later(l.end, l.gone))
 		if e.how == "" || since(heard) < endWait || p.undecided(b, e.at) {
 			return false
 		}
@@ -177,6 +175,13 @@ func (p *Pipeline) settleLogins(b *boot) error {
 		return err == nil
 	})
 	return err
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // waitsFor reports whether a session that is not settled has the login's pid.

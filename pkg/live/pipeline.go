@@ -82,6 +82,7 @@ type Pipeline struct {
 	fresh, ripe []message // sshd's messages: read in this round, in an earlier one
 
 	auditAt, sshdAt, sshdBefore int64     // latest record times, the last one of the round before
+	said                        int64     // latest time of the messages that went to their connections
 	first                       int64     // of the first record
 	active, begun               time.Time // wall time of the last line, of the first round
 	clock                       Clock

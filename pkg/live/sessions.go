@@ -17,6 +17,7 @@ type session struct {
 	id            string
 	leader        int
 	opened        int64 // its LOGIN, else the first that was seen of it
+	since         int64 // how far record time was then: later where the clock was set back
 	byLogin       bool
 	started       bool   // its opener's USER_START was seen
 	exe           string // its opener's program
@@ -32,11 +33,12 @@ type session struct {
 	touched       time.Time // wall time of that
 }
 
-// session gives the boot's session with that id.
-func (b *boot) session(id string, millis int64) *session {
+// session gives the boot's session with that id, of which something was seen
+// at a time, and when record time was as far as now.
+func (b *boot) session(id string, millis, now int64) *session {
 	s := b.sessions[id]
 	if s == nil {
-		s = &session{id: id, opened: millis}
+		s = &session{id: id, opened: millis, since: max(millis, now)}
 		b.sessions[id] = s
 		b.unsettled = append(b.unsettled, s)
 	}
@@ -67,9 +69,12 @@ func (p *Pipeline) fact(rec *auditd.Record, b *boot) {
 	if !f.HasSes || f.Ses == auditd.UnsetID || f.Type == auparse.AUDIT_LOGIN && !f.OK {
 		return
 	}
-	s := b.session(strconv.FormatUint(uint64(f.Ses), 10), f.Millis)
+	s := b.session(strconv.FormatUint(uint64(f.Ses), 10), f.Millis, p.auditAt)
 	if f.Type == auparse.AUDIT_LOGIN {
 		b.reused(f.PID, s.id, at)
+		if !s.byLogin {
+			s.since = max(f.Millis, p.auditAt)
+		}
 	}
 	s.last, s.told, s.touched = max(s.last, f.Millis), max(p.auditAt, f.Millis), p.clock.Wall
 	s.learn(&f)
@@ -160,7 +165,7 @@ func (p *Pipeline) settleOne(b *boot, s *session) (bool, error) {
 	switch {
 	case s.started && (local || l != nil && grown), s.ended && l != nil && grown:
 	case !p.opt.SSHD && grown:
-	case now-s.opened >= p.opt.LoginWindow.Milliseconds():
+	case now-s.since >= p.opt.LoginWindow.Milliseconds():
 		if p.opt.SSHD && l == nil && !local {
 			p.enc.expire(b.ID, s.id)
 		}

@@ -32,6 +32,7 @@ type State struct {
 	Expired []sessionKey   `json:"expired,omitempty"`
 	AuditAt int64          `json:"audit_at"`
 	SSHDAt  int64          `json:"sshd_at"`
+	Said    int64          `json:"said"`
 	First   int64          `json:"first"`
 	Swept   int64          `json:"swept"`
 	Counts  Counts         `json:"counts"`
@@ -75,6 +76,7 @@ type savedBoot struct {
 	ID       string          `json:"id,omitempty"`
 	Journal  string          `json:"journal,omitempty"`
 	Start    int64           `json:"start"`
+	Since    int64           `json:"since"`
 	Last     int64           `json:"last"`
 	Audited  bool            `json:"audited"`
 	Booted   bool            `json:"booted"`
@@ -95,6 +97,7 @@ type savedSession struct {
 	ID      string      `json:"id"`
 	Leader  int         `json:"leader,omitempty"`
 	Opened  int64       `json:"opened"`
+	Since   int64       `json:"since"`
 	ByLogin bool        `json:"by_login,omitempty"`
 	Started bool        `json:"started,omitempty"`
 	Exe     string      `json:"exe,omitempty"`
@@ -116,6 +119,7 @@ type savedLogin struct {
 	EndPos   savedPos    `json:"end_pos"`
 	Told     bool        `json:"told,omitempty"`
 	Written  bool        `json:"written,omitempty"`
+	Since    int64       `json:"since"`
 	Heard    int64       `json:"heard,omitempty"`
 	Ses      string      `json:"ses,omitempty"`
 	Gone     time.Time   `json:"gone,omitzero"`
@@ -124,7 +128,7 @@ type savedLogin struct {
 
 // Save gives the state.
 func (p *Pipeline) Save() (*State, error) {
-	s := &State{Name: p.name, Machine: p.machine, Named: p.named, AuditAt: p.auditAt, SSHDAt: p.sshdAt, First: p.first,
+	s := &State{Name: p.name, Machine: p.machine, Named: p.named, AuditAt: p.auditAt, SSHDAt: p.sshdAt, Said: p.said, First: p.first,
 		Swept: p.swept, Counts: p.Counts}
 	number := make(map[*boot]int)
 	for i, b := range p.boots {
@@ -175,7 +179,7 @@ func (u *unit) save() savedUnit {
 
 func (b *boot) save() (savedBoot, error) {
 	k := b.stamp
-	s := savedBoot{ID: b.ID, Journal: b.Journal, Start: b.Start, Last: b.Last, Audited: b.Audited, Booted: b.Booted, Recent: b.recent,
+	s := savedBoot{ID: b.ID, Journal: b.Journal, Start: b.Start, Since: b.Since, Last: b.Last, Audited: b.Audited, Booted: b.Booted, Recent: b.recent,
 		Stamp: savedKey{k.node, k.millis, k.serial, k.daemon}, Conns: b.conns.Snapshot(), Stops: b.stops, Listens: b.Listening, Heard: b.Heard}
 	if b.tracker != nil {
 		raw, err := b.tracker.Snapshot()
@@ -185,7 +189,7 @@ func (b *boot) save() (savedBoot, error) {
 		s.Tracker = raw
 	}
 	for _, x := range b.sessions {
-		saved := savedSession{ID: x.id, Leader: x.leader, Opened: x.opened, ByLogin: x.byLogin, Started: x.started, Exe: x.exe,
+		saved := savedSession{ID: x.id, Leader: x.leader, Opened: x.opened, Since: x.since, ByLogin: x.byLogin, Started: x.started, Exe: x.exe,
 			Settled: x.settled, Ended: x.ended, Last: x.last, Told: x.told, Closed: x.closed, Closer: x.closer, Any: x.any, TTY: x.terminal}
 		for _, u := range x.held {
 			saved.Held = append(saved.Held, u.save())
@@ -206,7 +210,7 @@ func (b *boot) save() (savedBoot, error) {
 }
 
 func (l *login) save() savedLogin {
-	s := savedLogin{Login: l.d, Pos: savePos(l.d.Pos), Told: l.told, Written: l.written, Heard: l.heard, Ses: l.ses, Gone: l.gone, End: l.end}
+	s := savedLogin{Login: l.d, Pos: savePos(l.d.Pos), Told: l.told, Written: l.written, Since: l.since, Heard: l.heard, Ses: l.ses, Gone: l.gone, End: l.end}
 	for _, c := range l.d.Conflict {
 		s.Conflict = append(s.Conflict, savePos(c))
 	}
@@ -230,7 +234,7 @@ func Restore(s *State, w auditevent.EventEncoder, opt Options) (*Pipeline, error
 		p.machine = s.Machine
 	}
 	p.named = p.named || s.Named
-	p.auditAt, p.sshdAt, p.sshdBefore, p.first, p.swept, p.Counts = s.AuditAt, s.SSHDAt, s.SSHDAt, s.First, s.Swept, s.Counts
+	p.auditAt, p.sshdAt, p.sshdBefore, p.said, p.first, p.swept, p.Counts = s.AuditAt, s.SSHDAt, s.SSHDAt, s.Said, s.First, s.Swept, s.Counts
 	for _, src := range s.Sources {
 		p.sources[src.Path] = &ingest.Source{Name: src.Name, Path: src.Path, Size: -1}
 	}
@@ -321,7 +325,7 @@ func (r *restorer) relearn(u *unit, b *boot) {
 
 func (r *restorer) boot(s *savedBoot) error {
 	p := r.p
-	b := &boot{ID: s.ID, Journal: s.Journal, Start: s.Start, Last: s.Last, Audited: s.Audited, Booted: s.Booted, recent: s.Recent,
+	b := &boot{ID: s.ID, Journal: s.Journal, Start: s.Start, Since: s.Since, Last: s.Last, Audited: s.Audited, Booted: s.Booted, recent: s.Recent,
 		stamp: unitKey{s.Stamp.Node, s.Stamp.Millis, s.Stamp.Serial, s.Stamp.Daemon}, stops: s.Stops, Listening: s.Listens, Heard: s.Heard, sessions: make(map[string]*session)}
 	p.boots = append(p.boots, b)
 	source := func(path string) *ingest.Source { return p.sources[path] }
@@ -358,7 +362,7 @@ func (r *restorer) boot(s *savedBoot) error {
 }
 
 func (r *restorer) session(s *savedSession, b *boot) error {
-	x := &session{id: s.ID, leader: s.Leader, opened: s.Opened, byLogin: s.ByLogin, started: s.Started, exe: s.Exe,
+	x := &session{id: s.ID, leader: s.Leader, opened: s.Opened, since: s.Since, byLogin: s.ByLogin, started: s.Started, exe: s.Exe,
 		settled: s.Settled, ended: s.Ended, last: s.Last, closed: s.Closed, closer: s.Closer, any: s.Any, terminal: s.TTY}
 	b.sessions[x.id] = x
 	if x.settled {
@@ -380,7 +384,7 @@ func (r *restorer) session(s *savedSession, b *boot) error {
 // login makes a login of what was saved. The connections have a copy of their
 // own, which takes its place when they next speak of it.
 func (r *restorer) login(s *savedLogin, b *boot) *login {
-	l := &login{d: s.Login, told: s.Told, written: s.Written, heard: s.Heard, ses: s.Ses, gone: s.Gone, end: s.End}
+	l := &login{d: s.Login, told: s.Told, written: s.Written, since: s.Since, heard: s.Heard, ses: s.Ses, gone: s.Gone, end: s.End}
 	l.d.Pos = r.pos(s.Pos)
 	for _, c := range s.Conflict {
 		l.d.Conflict = append(l.d.Conflict, r.pos(c))

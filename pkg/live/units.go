@@ -213,7 +213,7 @@ func (p *Pipeline) closed(u *unit) error {
 	p.builder.Build(u.records, &p.ev)
 	p.ev.Late = u.late
 	if ses := p.ev.Ses; ses != "" && ses != "unset" {
-		s := b.session(ses, u.key.millis)
+		s := b.session(ses, u.key.millis, p.auditAt)
 		s.last = max(s.last, u.key.millis)
 		if !s.settled {
 			s.held = append(s.held, u)
