@@ -45,9 +45,6 @@ func (f *follower) openInputs(stdin io.Reader, st *state) error {
 	if f.audit, err = follow.NewTail(o.audit, tail); err != nil {
 		return fmt.Errorf("--audit: %w", err)
 	}
-	if _, err := os.Stat(o.audit); err != nil && st == nil {
-		return fmt.Errorf("--audit: %w", err)
-	}
 	switch o.sshd {
 	case "journal":
 		opt := follow.JournalOptions{Warn: f.warn, Since: f.journalStart(), Program: o.journalctl}
@@ -71,9 +68,6 @@ func (f *follower) openInputs(stdin io.Reader, st *state) error {
 			return fmt.Errorf("--sshd: %w", err)
 		}
 		f.sshd = newSyslogLog(t, o.sshd)
-		if _, err := os.Stat(o.sshd); err != nil && st == nil {
-			return fmt.Errorf("--sshd: %w", err)
-		}
 	}
 	return nil
 }

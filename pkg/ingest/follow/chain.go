@@ -250,7 +250,13 @@ func (m *member) first() []byte {
 
 // empty reports whether the file holds nothing.
 func (m *member) empty() bool {
-	return m.info.Size() == 0 || m.packed && len(m.first()) == 0
+	return m.info.Size() == 0 || m.packed && len(m.first()) == 0 && !m.closed()
+}
+
+// closed reports whether we may not read the file.
+func (m *member) closed() bool {
+	m.first()
+	return errors.Is(m.err, fs.ErrPermission)
 }
 
 // packedHead gives the first bytes of what a compressed file holds.

@@ -73,5 +73,10 @@ func (t *Tail) resume(p *Position) error {
 		t.use(o)
 		return nil
 	}
+	for _, m := range chain {
+		if m.closed() { // it may be the one
+			return m.err
+		}
+	}
 	return &Misfit{Old, fmt.Sprintf("%s: the file that the state ends in is gone, and what was written to it since", t.path)}
 }

@@ -45,8 +45,12 @@ type Tail struct {
 	heads heads
 }
 
-// NewTail starts to follow the log at path, which need not be there yet. The
-// error is a *Misfit where Resume does not fit the files.
+// NewTail starts to follow the log at path, which need not be there yet; its
+// directory has to be. The error is a *Misfit where Resume does not fit the
+// files.
+//
+// What may not be read now is an error. While a log is followed it is waited for:
+// who rotates a log makes the new file first and gives it to its readers then.
 func NewTail(path string, opt TailOptions) (*Tail, error) {
 	if opt.Warn == nil {
 		opt.Warn = func(string) {}
@@ -56,7 +60,7 @@ func NewTail(path string, opt TailOptions) (*Tail, error) {
 		return t, t.resume(opt.Resume)
 	}
 	chain, err := t.chain()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return nil, err
 	}
 	if !opt.Old {
@@ -68,6 +72,11 @@ func NewTail(path string, opt TailOptions) (*Tail, error) {
 	}
 	if n := len(chain); n > 0 && !opt.Old && chain[n-1].age.current {
 		return t, t.start(chain[n-1])
+	}
+	for _, m := range chain {
+		if m.closed() {
+			return t, m.err
+		}
 	}
 	return t, nil
 }
@@ -187,10 +196,13 @@ func (t *Tail) next() (bool, error) {
 	}
 	chain, err := t.chain()
 	if err != nil {
-		return false, ignore(err, fs.ErrNotExist, errMoved)
+		return false, t.wait(err)
 	}
 	m := t.after(chain)
 	if m == nil {
+		if t.cur == nil {
+			t.opt.Warn(t.path + ": is not there yet, and waited for")
+		}
 		return false, nil
 	}
 	if t.cur != nil {
@@ -202,10 +214,19 @@ func (t *Tail) next() (bool, error) {
 		}
 	}
 	if err := t.start(m); err != nil {
-		return len(t.lines) > 0, ignore(err, errMoved, fs.ErrNotExist)
+		return len(t.lines) > 0, t.wait(err)
 	}
 	t.prune(chain)
 	return true, nil
+}
+
+// wait takes an error that another look may not find again.
+func (t *Tail) wait(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		t.opt.Warn(err.Error() + "; it is waited for")
+		return nil
+	}
+	return ignore(err, errMoved, fs.ErrNotExist)
 }
 
 func ignore(err error, those ...error) error {
@@ -239,7 +260,7 @@ func (t *Tail) after(chain []*member) *member {
 		if m.empty() {
 			continue
 		}
-		if slices.ContainsFunc(known, func(id Ident) bool { return id.is(m.info, m.first()) }) {
+		if slices.ContainsFunc(known, func(id Ident) bool { return id.is(m.info, m.first()) }) || t.isOpen(m) {
 			from = i + 1
 		}
 	}
@@ -254,10 +275,18 @@ func (t *Tail) after(chain []*member) *member {
 	return nil
 }
 
+// isOpen reports whether a file that may no longer be read is the current one:
+// while that is open nothing else gets its inode.
+func (t *Tail) isOpen(m *member) bool {
+	return m.closed() && t.cur != nil && t.cur.ident().sameInode(m.info)
+}
+
 // prune forgets the files that are no longer there.
 func (t *Tail) prune(chain []*member) {
 	t.known = slices.DeleteFunc(t.known, func(id Ident) bool {
-		return !slices.ContainsFunc(chain, func(m *member) bool { return id.is(m.info, m.first()) })
+		return !slices.ContainsFunc(chain, func(m *member) bool {
+			return id.is(m.info, m.first()) || m.closed() && id.sameInode(m.info)
+		})
 	})
 }
 
