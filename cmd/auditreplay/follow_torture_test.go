@@ -17,6 +17,8 @@ import (
 
 	"auditreplay/pkg/ingest/follow"
 	"auditreplay/pkg/replay"
+
+	"golang.org/x/sys/unix"
 )
 
 // More of it: go test ./cmd/auditreplay -run Torture -torture 200000 -torture.seed 7
@@ -30,6 +32,7 @@ type childArgs struct {
 	Audit, SSHD, Output, State string
 	Save                       time.Duration
 	Wall                       bool
+	Limit                      uint64 // bytes of the largest file that it may write; 0 is no limit
 }
 
 const childEnv = "AUDITREPLAY_TEST_FOLLOW"
@@ -44,6 +47,11 @@ func TestFollowChild(t *testing.T) {
 	var a childArgs
 	if err := json.Unmarshal([]byte(given), &a); err != nil {
 		t.Fatal(err)
+	}
+	if a.Limit > 0 {
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: a.Limit, Max: a.Limit}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	o := &followOptions{audit: a.Audit, sshd: a.SSHD, state: a.State, window: time.Minute, noWall: !a.Wall, saveWait: a.Save}
 	o.scope, o.output, o.logLevel, o.quiet = "all", a.Output, "warn", true
