@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -81,6 +82,12 @@ func (r *rig) until(path, text string, n int) {
 	r.Fatalf("%s: no %q: %s", path, text, &r.child.talk)
 }
 
+// More of it: go test ./cmd/auditreplay -run Latency -latency 300 -rest 1m -v
+var (
+	latencyEvents = flag.Int("latency", 30, "events that TestFollowLatency writes on an idle host")
+	latencyRest   = flag.Duration("rest", 2*time.Second, "for how long TestFollowLatency looks at a follower that has nothing to do")
+)
+
 // TestFollowLatency measures, and judges nothing: the time from a line written
 // to its event read, with the host idle and under load, and the processor time
 // of a follower that has nothing to do.
@@ -143,11 +150,11 @@ func TestFollowLatency(t *testing.T) {
 			t.Logf("%s: %d events, p50 %v, p99 %v, longest %v", what, len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
 		}
 	}
-	measure("idle", 30, 60*time.Millisecond)
+	measure("idle", *latencyEvents, 100*time.Millisecond)
 	measure("under load", 5000, 100*time.Microsecond)
 	before := cpu(t, r.child.Process.Pid)
-	time.Sleep(2 * time.Second)
-	t.Logf("processor time of two idle seconds: %v", cpu(t, r.child.Process.Pid)-before)
+	time.Sleep(*latencyRest)
+	t.Logf("processor time of %v with nothing to do: %v", *latencyRest, cpu(t, r.child.Process.Pid)-before)
 }
 
 // cpu is the processor time that a process has used, in hundredths of seconds.
