@@ -67,41 +67,42 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
-// TestBounded lets attempts come and fail by the hundred thousand, each from a
-// PID and a port of its own: what is kept of them has a limit, and does not
-// forget what came a short time before.
+// TestBounded lets attempts come and fail by the hundred thousand, each of a PID
+// and a port of its own: what is kept of them has a limit, and what came lately
+// is known.
 func TestBounded(t *testing.T) {
 	t.Parallel()
 	c := NewConnections()
-	var last *Login
-	fail := func(i int) {
+	said := func(i int) string {
+		return fmt.Sprintf("Failed password for root from 192.0.2.7 port %d ssh2", 1024+i%50000)
+	}
+	fail := func(i int) (last *Login) {
 		var l Line
-		text := fmt.Sprintf("Failed password for root from 192.0.2.7 port %d ssh2", 1024+i%50000)
-		Parse(text, &l)
+		Parse(said(i), &l)
 		at := time.Unix(1_700_000_000+int64(i), 0)
-		m := &ingest.Message{Time: at, Received: at, Ident: "sshd", UID: -1, PID: 1000 + i, Text: text}
+		m := &ingest.Message{Time: at, Received: at, Ident: "sshd", UID: -1, PID: 1000 + i, Text: said(i)}
 		c.Add(m, ingest.Pos{}, &l, func(ch Change) { last = ch.Login })
+		return last
 	}
 	kept := func() int {
 		s := c.Snapshot()
 		return len(s.Lives) + len(s.Past) + len(s.Young) + len(s.Old)
 	}
-	for i := range 4 * generation {
-		fail(i)
-		if n, most := kept, 2*2*generation*12; i%generation == generation/2 && n() > most {
-			t.Fatalf("%d attempts: %d bytes are kept, more than %d", i, n(), most)
+	if first := fail(0); first.N != 1 || first.Life != 1 || kept() != 2*12 {
+		t.Fatalf("N %d, life %d, %d bytes", first.N, first.Life, kept())
+	}
+	const most = 2 * 2 * generation * 12
+	for i := 1; i < 5*generation; i++ { // what fail counts, without a connection
+		c.lives.next(uint64(1000 + i))
+		c.seen.next(decisionKey(1000+i, said(i)))
+		if i%(generation/2) == 0 && kept() > most {
+			t.Fatalf("%d attempts: %d bytes are kept, more than %d", i, kept(), most)
 		}
 	}
-	if n := kept(); n < 2*generation*12 {
-		t.Errorf("only %d bytes are kept", n)
-	}
-	fail(4*generation - 1)
-	if last.N != 2 || last.Life != 1 {
-		t.Errorf("N %d, life %d", last.N, last.Life)
-	}
-	fail(3 * generation) // as many before as are known at least
-	if last.N != 2 || last.Life != 2 {
-		t.Errorf("N %d, life %d", last.N, last.Life)
+	for _, c := range []struct{ i, n int }{{5*generation - 1, 2}, {4 * generation, 2}, {1, 1}} {
+		if g := fail(c.i); g.N != c.n || g.Life != c.n {
+			t.Errorf("attempt %d again: N %d, life %d", c.i, g.N, g.Life)
+		}
 	}
 }
 
