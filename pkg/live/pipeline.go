@@ -143,6 +143,18 @@ func (p *Pipeline) Audit(line []byte, nuls int, pos ingest.Pos) error {
 		return nil
 	}
 	pos.Source = p.source(pos.Source)
+	for {
+		first, rest, nuls, why := auditd.Tear(line)
+		if why == "" {
+			line = first
+			break
+		}
+		p.Counts.NULs += int64(nuls)
+		p.reject(pos, why)
+		if line = rest; len(line) == 0 {
+			return nil
+		}
+	}
 	rec := new(auditd.Record)
 	if err := auditd.ParseLine(slices.Clone(line), rec); err != nil {
 		p.reject(pos, err.Error())

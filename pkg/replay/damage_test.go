@@ -45,6 +45,7 @@ var mutations = []mutation{
 		out[rng.IntN(len(out)-1)] = byte(rng.IntN(256))
 		return out
 	})},
+	{"tear lines", tear},
 	{"reorder lines", reorder},
 	{"splice another host", splice},
 	{"shift sshd's clock", shift},
@@ -113,6 +114,34 @@ func units(f *file) [][]byte {
 		us = us[:n-1]
 	}
 	return us
+}
+
+// tear cuts 1 % of the lines of text logs off, with the newline, so that the
+// next begins on what is left, or behind NUL bytes.
+func tear(rng *rand.Rand, w *wounded, _, _ *recorded) {
+	for i := range w.evidence {
+		f := &w.evidence[i]
+		if f.kind != ingest.AuditLog && f.kind != ingest.SyslogText {
+			continue
+		}
+		var out []byte
+		us := units(f)
+		for k, unit := range us {
+			if rng.IntN(100) != 0 || len(unit) < 2 {
+				out = append(out, unit...)
+				continue
+			}
+			w.touch(f, unit)
+			if k+1 < len(us) { // it may be lost with the text that it stands in
+				w.touch(f, us[k+1])
+			}
+			out = append(out, unit[:rng.IntN(len(unit))]...)
+			if rng.IntN(2) == 0 {
+				out = append(out, make([]byte, rng.IntN(300))...)
+			}
+		}
+		f.data = out
+	}
 }
 
 // reorder moves 1 % of the lines by up to a hundred.

@@ -27,6 +27,8 @@ type input struct {
 	civil     civil          // of a log whose times lack year or zone
 	progress  *Progress
 	chunk     int // bytes of a chunk of its records
+	scanned   bool
+	torn      bool // a line of it holds more than one record
 }
 
 // stretch is a chunk of an input's records, as the first pass saw it.
@@ -101,6 +103,11 @@ type auditLog struct {
 	spare [][]byte // buffers that no line is in any more
 	given []byte   // the buffer that a chunk took last
 	size  int      // of a buffer
+
+	look bool   // lines are looked at whether they are torn
+	torn bool   // one was
+	rest []byte // of a torn line, what stands behind its first piece
+	nuls int    // between the two
 }
 
 func newAuditLog(r io.Reader, src *ingest.Source, size int) *auditLog {
@@ -141,14 +148,30 @@ func (a *auditLog) reuse(b []byte) {
 }
 
 func (a *auditLog) Next() (*ingest.Entry, error) {
-	line, number, nuls, err := a.lines.Next()
-	if err != nil {
-		return nil, err
-	}
 	e := &a.entry
-	e.Pos = ingest.Pos{Source: a.src, Line: number}
-	e.NULs = nuls
+	line := a.rest
+	if len(line) > 0 {
+		e.NULs = a.nuls
+	} else {
+		var err error
+		if line, e.Pos.Line, e.NULs, err = a.lines.Next(); err != nil {
+			return nil, err
+		}
+		e.Pos.Source = a.src
+	}
+	a.rest = nil
 	e.Raw = line
+	if a.look && a.lines.TooLong() == 0 {
+		first, rest, nuls, why := auditd.Tear(line)
+		if why != "" {
+			a.torn, a.rest, a.nuls = true, rest, nuls
+			if len(rest) == 0 {
+				e.NULs += nuls
+			}
+			e.Kind, e.What, e.Raw = ingest.Rejected, why, first
+			return e, nil
+		}
+	}
 	switch {
 	case len(line) > 0 && (line[0] == 't' || line[0] == 'n'):
 		if hasPrefix(line, "time->") {
@@ -209,6 +232,9 @@ func newRecords(in *input) (*records, error) {
 		return nil, err
 	}
 	log, _ := r.(*auditLog)
+	if log != nil {
+		log.look = !in.scanned || in.torn
+	}
 	return &records{in: in, r: r, log: log, count: count, close: closer, other: func(*ingest.Entry) {}, audit: func(*ingest.Entry, *auditd.Record) {}}, nil
 }
 

@@ -166,6 +166,8 @@ func (s *scan) source(in *input) error {
 	if in.cut != nil {
 		in.damage = append(in.damage, in.cut.Error())
 	}
+	in.scanned = true
+	in.torn = rs.log != nil && rs.log.torn
 	in.src.Counts.Bytes = in.src.Size
 	if rs.count != nil {
 		in.src.Counts.Bytes = rs.count.N.Load()
