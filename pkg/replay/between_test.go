@@ -50,7 +50,7 @@ func TestBetween(t *testing.T) {
 }
 
 // TestLogsEnd holds that a few damaged times do not move the end of the log,
-// from which -2h and today are counted.
+// from which -2h and today are counted, whether the log is there once or twice.
 func TestLogsEnd(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
@@ -58,17 +58,22 @@ func TestLogsEnd(t *testing.T) {
 	for i := range 300 {
 		fmt.Fprintf(&b, "type=USER_CMD msg=audit(%d.000:%d): pid=5 uid=0 auid=1000 ses=1 msg='res=success'\n", start+60*i, 100+i)
 		if i == 150 || i == 160 {
-			fmt.Fprintf(&b, "type=USER_CMD msg=audit(%d.000:9%d): pid=5 uid=0 auid=1000 ses=1 msg='res=success'\n", 9767323045+i, i)
+			fmt.Fprintf(&b, "type=USER_CMD msg=audit(%d.000:9%d): pid=5 uid=0 auid=1000 ses=1 msg='res=success'\n", 1798859045+i, i)
 			fmt.Fprintf(&b, "type=USER_CMD msg=audit(%d.000:9%d): pid=5 uid=0 auid=1000 ses=1 msg='res=success'\n", 1000+i, i+1)
 		}
 	}
-	var got replay.Log
-	in := evidence{{name: "audit.log", kind: ingest.AuditLog, data: []byte(b.String())}}
-	if _, err := replay.Run(in.sources(), &recorder{}, replay.Options{Known: func(l replay.Log) error { got = l; return nil }}); err != nil {
-		t.Fatal(err)
-	}
-	if got.Start.Unix() != start || got.End.Unix() != start+60*299 {
-		t.Errorf("from %v to %v", got.Start, got.End)
+	for _, names := range [][]string{{"audit.log"}, {"audit.log", "copy.log"}} {
+		var in evidence
+		for _, name := range names {
+			in = append(in, file{name: name, kind: ingest.AuditLog, data: []byte(b.String())})
+		}
+		var got replay.Log
+		if _, err := replay.Run(in.sources(), &recorder{}, replay.Options{Known: func(l replay.Log) error { got = l; return nil }}); err != nil {
+			t.Fatal(err)
+		}
+		if got.Start.Unix() != start || got.End.Unix() != start+60*299 {
+			t.Errorf("%v: from %v to %v", names, got.Start, got.End)
+		}
 	}
 }
 
