@@ -45,8 +45,12 @@ func ParseLine(line []byte, rec *Record) error {
 }
 
 // Split cuts the enrichment off the body of a record of which only the head
-// was parsed (Chunk.Heads).
-func (r *Record) Split() { r.Body, r.Enriched = splitEnriched(r.Body) }
+// was parsed (Chunk.Heads), where that was not done yet.
+func (r *Record) Split() {
+	if r.Enriched == nil {
+		r.Body, r.Enriched = splitEnriched(r.Body)
+	}
+}
 
 // hint is the head of the line before. Most lines begin as that one did, but
 // for the type, and what is the same need not be read again.
