@@ -103,9 +103,10 @@ func later(a, b time.Time) time.Time {
 // daemon notes the start or end of auditd.
 func (s *scan) daemon(rec *auditd.Record, id int32) {
 	if rec.Type == auparse.AUDIT_DAEMON_START || rec.Type == auparse.AUDIT_DAEMON_END {
-		f := fact{node: id}
-		s.factReader.Read(rec, &f.Fact)
-		s.auditd = append(s.auditd, f)
+		var f auditd.Fact
+		rec.Split()
+		s.factReader.Read(rec, &f)
+		s.auditd = append(s.auditd, daemon{node: id, millis: f.Millis, end: rec.Type == auparse.AUDIT_DAEMON_END, pid: f.PID, pos: f.Pos})
 	}
 }
 
@@ -113,17 +114,17 @@ func (s *scan) daemon(rec *auditd.Record, id int32) {
 // hand, so that init does it when the host goes down. Who else ends it has a
 // PID of its own; of a sender that is gone auditd knows nothing.
 func (r *run) daemonEnds() {
-	slices.SortStableFunc(r.scan.auditd, func(a, b fact) int { return cmp.Compare(a.Millis, b.Millis) })
+	slices.SortStableFunc(r.scan.auditd, func(a, b daemon) int { return cmp.Compare(a.millis, b.millis) })
 	for i := range r.scan.auditd {
-		f := &r.scan.auditd[i]
-		host := r.scan.nodes[f.node].host
-		e := r.endings(bootKey{host, r.hosts[host].bootAt(f.Millis)})
+		d := &r.scan.auditd[i]
+		host := r.scan.nodes[d.node].host
+		e := r.endings(bootKey{host, r.hosts[host].bootAt(d.millis)})
 		switch {
-		case f.Type == auparse.AUDIT_DAEMON_START:
+		case !d.end:
 			e.auditd = nil
-		case f.PID <= 1:
-			at := time.UnixMilli(f.Millis).UTC()
-			e.auditd = append(e.auditd, sign{at, f.Pos})
+		case d.pid <= 1:
+			at := time.UnixMilli(d.millis).UTC()
+			e.auditd = append(e.auditd, sign{at, d.pos})
 			e.lastAudit = later(e.lastAudit, at)
 		}
 	}

@@ -22,7 +22,7 @@ type scan struct {
 
 	facts  facts
 	marks  []mark // of the facts that boots and clocks are told by
-	auditd []fact // its own DAEMON_START and DAEMON_END
+	auditd []daemon
 	stamps []stamp
 	spans  map[spanKey]*span // what the journals say of boots
 	pairs  []accepted        // for the clock offset
@@ -68,6 +68,15 @@ type mark struct {
 	pid    int
 	ses    uint32
 	ok     bool // a session was given
+}
+
+// daemon is a DAEMON_START or DAEMON_END of auditd's own.
+type daemon struct {
+	node   int32
+	millis int64
+	end    bool
+	pid    int // who ended it
+	pos    ingest.Pos
 }
 
 // stamp is the time and kernel serial of one record: what boots are told by.
