@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -113,5 +114,18 @@ func TestOneEventOfManyRecords(t *testing.T) {
 	}
 	if h.events < 1 || h.events > 20 || sum.Rejected != c.Rejected || len(what) != 1 || what[0] != "event of more than 16384 records" {
 		t.Errorf("%d events, %d rejected, because %q", h.events, sum.Rejected, what)
+	}
+}
+
+// TestNoRoomForFacts gives a log more facts than are held in memory, where
+// nothing can be written: the run ends with that error, and soon.
+func TestNoRoomForFacts(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
+	var b bytes.Buffer
+	for i := range 130_000 {
+		fmt.Fprintf(&b, "type=LOGIN msg=audit(%d.000:%d): pid=%d uid=0 old-auid=4294967295 auid=1000 old-ses=4294967295 ses=%d res=1\n", 1700000000+i, i+1, i+1, i+1)
+	}
+	if _, err := replay.Run(oneLog(b.Bytes()), &heavy{}, replay.Options{}); err == nil || !strings.HasPrefix(err.Error(), "temporary file: ") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -53,6 +53,9 @@ type factKey struct {
 type factRun struct{ at, size int64 }
 
 func (fs *facts) add(f *fact) {
+	if fs.err != nil {
+		return // each gives the error, and no facts
+	}
 	if len(fs.held) == maxFacts || len(fs.text) >= maxFactText {
 		fs.spill()
 	}
