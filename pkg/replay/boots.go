@@ -161,13 +161,14 @@ func (a *audited) serialFalls() []int64 {
 	st := a.stamps
 	var cuts []int64
 	from := 0 // of the boot
-	looks := 0
+	steps := stepFinder{st: st, left: maxLooks}
 	for i := from + 1; i < len(st); i++ {
 		if st[i].serial >= st[i-1].serial || !a.falls(from, i) {
 			continue
 		}
-		if looks++; looks <= maxLooks && a.goesOn(from, i) {
-			a.steps = append(a.steps, st[i].millis)
+		if end := steps.goesOn(from, i); end > i {
+			a.steps = append(a.steps, st[i].millis, st[end-1].millis)
+			i = end - 1 // what falls there does for the same reason
 			continue
 		}
 		best := i // the largest drop of those that lie together
@@ -181,47 +182,6 @@ func (a *audited) serialFalls() []int64 {
 		i = best
 	}
 	return cuts
-}
-
-// stepWindow is how many events on each side of a fall are looked at to tell
-// a clock that was set from a reboot, and maxLooks how often that is done: an
-// attacker could make every other event a fall.
-const (
-	stepWindow = 4096
-	maxLooks   = 1024
-)
-
-// goesOn reports whether the serials fall at i because the clock was set back,
-// not because a kernel began to count again. Then events of before and after
-// the step stand between each other in the order of time. What follows the fall
-// fits into the serials before it: the first has its predecessor there, or the
-// last is followed by what comes after those before; and none is there already.
-// A kernel that counts again gives out the same ones.
-func (a *audited) goesOn(from, i int) bool {
-	const fits = 16 // records between may be lost
-	before := a.stamps[max(from, i-stepWindow):i]
-	there := make(map[uint32]bool, len(before))
-	var top uint32
-	for k, s := range before {
-		there[s.serial] = true
-		if k >= len(before)-serialWindow {
-			top = max(top, s.serial)
-		}
-	}
-	first := a.stamps[i].serial
-	follows := false
-	for d := uint32(1); d <= min(fits, first); d++ {
-		follows = follows || there[first-d]
-	}
-	for _, s := range a.stamps[i:min(len(a.stamps), i+stepWindow)] {
-		if s.serial > top { // it goes on, where it was
-			return follows || s.serial-top <= fits
-		}
-		if there[s.serial] {
-			return false
-		}
-	}
-	return follows
 }
 
 func drop(st []stamp, i int) int64 { return int64(st[i-1].serial) - int64(st[i].serial) }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"auditreplay/pkg/ingest"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 type is = map[string]string
@@ -45,6 +47,25 @@ func TestRebootReusesSessionSerialAndPID(t *testing.T) {
 		want[fmt.Sprint("a", i)], want[fmt.Sprint("b", i)] = "alice", "bob"
 	}
 	s.inBoth(t, want)
+}
+
+// A machine without a clock of its own starts again before the time at which
+// it went down, and the login of another person has the same session id. Its
+// LOGIN is lost.
+func TestRebootWithAClockBehind(t *testing.T) {
+	t.Parallel()
+	s := newStory().whole(0, 3, 700, "alice", "core", home, 4000).run(2, 3, 710, 700, "hers")
+	for i := range 600 {
+		s.rec(float64(3+i), "SERVICE_START", "pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=a res=success'")
+	}
+	s.serial = 4
+	for i := range 2000 {
+		s.rec(500+float64(i)/10, "SERVICE_START", "pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=b res=success'")
+	}
+	s.run(700, 3, 710, 700, "others")
+	if diff := cmp.Diff(is{"hers": "alice", "others": "none: no login"}, whose(t, s.files("auth"))); diff != "" {
+		t.Errorf("whose commands (-want +got):\n%s", diff)
+	}
 }
 
 func TestPIDReuseWithinABoot(t *testing.T) {
