@@ -157,19 +157,26 @@ func sessionOf(body []byte) (string, bool) {
 }
 
 // sessionOf finds the session that a login opened, by the pid and the time of
-// its LOGIN.
+// its LOGIN: of several with that pid the one that is nearest in time.
 func (b *boot) sessionOf(l *login) *session {
 	if s := b.sessions[l.ses]; s != nil && s.leader == l.d.PID || l.sought {
 		return s
 	}
+	var best *session
+	var nearest time.Duration
 	for _, s := range b.sessions {
 		since := time.UnixMilli(s.opened).Sub(l.d.Time)
-		if s.byLogin && s.leader == l.d.PID && since >= -loginBefore && since <= loginAfter {
-			l.ses = s.id
-			return s
+		if !s.byLogin || s.leader != l.d.PID || since < -loginBefore || since > loginAfter {
+			continue
+		}
+		if d := since.Abs(); best == nil || d < nearest || d == nearest && s.id < best.id {
+			best, nearest = s, d
 		}
 	}
-	return nil
+	if best != nil {
+		l.ses = best.id
+	}
+	return best
 }
 
 // ending is how a session ended.

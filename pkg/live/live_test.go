@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/sshd"
 	"auditreplay/pkg/schema"
 
 	"github.com/google/go-cmp/cmp"
@@ -414,4 +415,20 @@ func (h *host) heapInUse() int {
 	runtime.ReadMemStats(&m)
 	runtime.KeepAlive(h)
 	return int(m.HeapAlloc)
+}
+
+// Two sessions whose LOGINs have one pid: that of the login is the nearer one,
+// every time.
+func TestSessionOfReusedPID(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1767323045, 0)
+	for range 50 {
+		b := &boot{sessions: make(map[string]*session)}
+		for id, since := range map[string]int64{"3": 100, "4": 37_000, "5": 50_000} {
+			b.sessions[id] = &session{id: id, leader: 812, byLogin: true, opened: at.UnixMilli() + since}
+		}
+		if s := b.sessionOf(&login{d: &sshd.Login{PID: 812, Time: at}}); s == nil || s.id != "3" {
+			t.Fatalf("found %+v", s)
+		}
+	}
 }
