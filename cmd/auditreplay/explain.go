@@ -65,7 +65,7 @@ func runExplain(cmd *cobra.Command, o *options, target explain.Target, boot, for
 	host := o.host
 	o.host = ""
 	for {
-		x := explain.New(target, explain.Options{Host: host, Boot: boot})
+		x := explain.New(target, explain.Options{Host: host, Boot: replay.BootID(boot)})
 		_, err = o.inspect(cmd, in, inspection{observer: x, events: x, scope: replay.ScopeAll}, func(w io.Writer, _ *replay.Summary) error {
 			if hosts := x.Hosts(); o.host == "" && host != "" && len(hosts) == 1 && hosts[0] != host {
 				o.host = host

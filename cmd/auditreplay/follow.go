@@ -147,6 +147,9 @@ func (o *followOptions) open(cmd *cobra.Command) (_ *follower, err error) {
 // out what was written meanwhile.
 func (f *follower) selected(st *state, local bool) (*replay.Filter, error) {
 	o := f.opt
+	if o.window <= 0 {
+		return nil, fmt.Errorf("--login-window: %s is no time to wait", o.window)
+	}
 	if o.selection.Since == "boot" {
 		return nil, errors.New("--since: boot: the logs that grow do not say when this one began; give a time")
 	}

@@ -129,6 +129,9 @@ func (o *options) check() (scope replay.Scope, sel *replay.Selection, err error)
 	if o.logZone, err = replay.ParseZone(o.tz); err != nil {
 		return scope, nil, fmt.Errorf("--tz: %w", err)
 	}
+	if o.workers < 0 {
+		return scope, nil, fmt.Errorf("--jobs: %d is negative", o.workers)
+	}
 	if o.year != 0 && (o.year < 1970 || o.year > 9999) {
 		return scope, nil, fmt.Errorf("--year: %d is no year of a log", o.year)
 	}
@@ -327,6 +330,9 @@ func onInterrupt() (interrupted func() bool, stop func()) {
 	c := make(chan os.Signal, 1)
 	var hit atomic.Bool
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signal.Notify(c, syscall.SIGHUP)
+	}
 	go func() {
 		if _, ok := <-c; ok {
 			hit.Store(true)

@@ -50,6 +50,7 @@ func (o *options) showProgress(stdout, stderr io.Writer) (p *replay.Progress, st
 // drawProgress draws until end is closed, and leaves nothing behind. Each stage
 // has a bar of its own: their speeds differ, and with them the time left.
 func drawProgress(p *replay.Progress, term io.Writer, end <-chan struct{}) {
+	shown := &gate{w: term, from: time.Now().Add(showAfter)}
 	var bar *progressbar.ProgressBar
 	var drawn replay.Stage
 	clear := func() {
@@ -58,25 +59,36 @@ func drawProgress(p *replay.Progress, term io.Writer, end <-chan struct{}) {
 		}
 	}
 	defer clear()
-	wait := time.NewTimer(showAfter)
-	defer wait.Stop()
+	tick := time.NewTicker(showEvery)
+	defer tick.Stop()
 	for {
+		if stage, done, total := p.Now(); total > 0 {
+			if bar == nil || stage != drawn {
+				clear()
+				bar, drawn = newBar(stages[stage], total, shown), stage
+			}
+			_ = bar.Set64(min(done, total-1)) // full, it would begin a line of its own
+		}
 		select {
 		case <-end:
 			return
-		case <-wait.C:
+		case <-tick.C:
 		}
-		wait.Reset(showEvery)
-		stage, done, total := p.Now()
-		if total == 0 {
-			continue
-		}
-		if bar == nil || stage != drawn {
-			clear()
-			bar, drawn = newBar(stages[stage], total, term), stage
-		}
-		_ = bar.Set64(min(done, total-1)) // full, it would begin a line of its own
 	}
+}
+
+// gate lets through what is written from a time on: a bar has to know its
+// stage from the beginning, or its speed is wrong.
+type gate struct {
+	w    io.Writer
+	from time.Time
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	if time.Now().Before(g.from) {
+		return len(p), nil
+	}
+	return g.w.Write(p)
 }
 
 func newBar(what string, total int64, term io.Writer) *progressbar.ProgressBar {

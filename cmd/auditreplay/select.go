@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -52,7 +53,7 @@ func (s *selection) read(o *options) (*replay.Selection, error) {
 	for _, v := range s.pids {
 		pid, err := strconv.Atoi(v)
 		if err != nil {
-			pid = -1 // Check says what is wrong
+			return nil, fmt.Errorf("--pid: %q is no process id", v)
 		}
 		s.PIDs = append(s.PIDs, pid)
 	}

@@ -106,6 +106,7 @@ type auditLog struct {
 
 	look bool   // lines are looked at whether they are torn
 	torn bool   // one was
+	open bool   // the last line has no newline
 	rest []byte // of a torn line, what stands behind its first piece
 	nuls int    // between the two
 }
@@ -158,6 +159,7 @@ func (a *auditLog) Next() (*ingest.Entry, error) {
 			return nil, err
 		}
 		e.Pos.Source = a.src
+		a.open = a.lines.Unterminated()
 	}
 	a.rest = nil
 	e.Raw = line

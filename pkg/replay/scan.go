@@ -175,6 +175,9 @@ func (s *scan) source(in *input) error {
 	if in.cut != nil {
 		in.damage = append(in.damage, in.cut.Error())
 	}
+	if rs.log != nil && rs.log.open {
+		in.damage = append(in.damage, in.src.Path+": its last line has no end: what it says may be cut off")
+	}
 	in.scanned = true
 	in.torn = rs.log != nil && rs.log.torn
 	in.src.Counts.Bytes = in.src.Size

@@ -108,7 +108,7 @@ func (s *Selection) Check() error {
 	}
 	for _, pid := range s.PIDs {
 		if pid <= 0 {
-			return fmt.Errorf("--pid: %d is no process id", pid)
+			return fmt.Errorf("--pid: %d: no process id", pid)
 		}
 	}
 	s.compile()

@@ -116,6 +116,15 @@ func (s *Selection) isWhere(e *auditevent.AuditEvent, x *schema.Extra) bool {
 	}
 	return slices.ContainsFunc(s.Sessions, func(v string) bool {
 		i := strings.LastIndexByte(v, '/')
-		return v[i+1:] == id && (i < 0 || strings.HasPrefix(boot, v[:i]))
+		return v[i+1:] == id && (i < 0 || strings.HasPrefix(boot, BootID(v[:i])))
 	})
+}
+
+// BootID gives a boot's id, or the start of one, as events have it: without the
+// dashes that /proc/sys/kernel/random/boot_id shows.
+func BootID(s string) string {
+	if strings.HasPrefix(s, "@") {
+		return s
+	}
+	return strings.ToLower(strings.ReplaceAll(s, "-", ""))
 }

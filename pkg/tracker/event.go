@@ -180,12 +180,14 @@ func (t *SessionTracker) eventCutOff(ev *auditd.Event) error {
 }
 
 // before reports whether an event cannot be of the session whose number it
-// has, because it is older than the session's LOGIN: by the clock, and by its
-// serial too, unless nothing set the clock back. Where the LOGIN is lost, the
-// login's own time tells.
+// has, because it is older than the session's LOGIN: by the clock and by its
+// serial, or by one of them where nothing set the clock. (Serials begin again
+// after 2^32.) Where the LOGIN is lost, the login's own time tells.
 func (t *SessionTracker) before(ev *auditd.Event, s *session) bool {
 	if s.ByLogin {
-		return ev.Millis < s.Opened.UnixMilli()-eventSlack.Milliseconds() && (t.opt.Steady || ev.Serial < s.Serial)
+		earlier := ev.Millis < s.Opened.UnixMilli()-eventSlack.Milliseconds()
+		lower := ev.Serial < s.Serial && s.Serial-ev.Serial < 1<<31
+		return earlier && lower || t.opt.Steady && (earlier || lower)
 	}
 	l := s.login
 	return l != nil && !l.At.IsZero() && ev.Millis < l.At.Add(-loginBefore).UnixMilli()

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
@@ -196,17 +197,20 @@ func (t *SessionTracker) newLogin(d *sshd.Login) *login {
 	return l
 }
 
-// userID says whose credential it was.
+// userID says whose credential it was. A key that is listed under two names is
+// nobody's: both are shown with it, and which of them it was nothing tells.
 func (t *SessionTracker) userID(d *sshd.Login) string {
 	if d.KeyID != "" {
 		return d.KeyID
 	}
-	if t.opt.Names != nil && d.Fingerprint != "" {
-		if names := t.opt.Names(d.Fingerprint, false); len(names) > 0 {
-			return names[0].Name
-		}
+	if t.opt.Names == nil || d.Fingerprint == "" {
+		return "unknown"
 	}
-	return "unknown"
+	names := t.opt.Names(d.Fingerprint, false)
+	if len(names) == 0 || slices.ContainsFunc(names, func(n schema.Name) bool { return n.Name != names[0].Name }) {
+		return "unknown"
+	}
+	return names[0].Name
 }
 
 func (t *SessionTracker) addLogin(l *login) {
