@@ -111,7 +111,11 @@ func (v *Timeline) line(e *auditevent.AuditEvent, x *schema.Extra, early bool) s
 		pieces = append(pieces, piece{noInk, e.Target["host"], 0}, piece{dim, sessionLabel(x), 0})
 	}
 	limit := columns(v.opt.Width, v.opt.Wide)
-	pieces = append(pieces, piece{bold, personLabel(e, x), 4})
+	label := personLabel(e, x)
+	if v.opt.Wide && person(e) == "" && x.Credential != nil && x.Credential.Fingerprint != "" {
+		label = x.Credential.Fingerprint
+	}
+	pieces = append(pieces, piece{bold, label, 4})
 	who, changed := actingAs(e, x)
 	if early {
 		what = duringLogin + what

@@ -118,7 +118,11 @@ func (d *treeText) header() {
 		parts = append(parts, "from "+from)
 	}
 	if r.Fingerprint != "" {
-		parts = append(parts, "with "+fingerprintBrief(r.Fingerprint))
+		key := fingerprintBrief(r.Fingerprint)
+		if d.opt.Wide {
+			key = r.Fingerprint
+		}
+		parts = append(parts, "with "+key)
 	}
 	if r.Session != "" {
 		parts = append(parts, "session "+r.Session)
