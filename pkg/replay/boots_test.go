@@ -27,11 +27,14 @@ func TestDamagedTimeOfOneEntry(t *testing.T) {
 	journal := h.sshd["sshd.export"].data
 	want := boots(journal)
 	name := []byte("__REALTIME_TIMESTAMP=17953")
-	n := bytes.Count(journal, name)
+	n, tries := bytes.Count(journal, name), 12
+	if testing.Short() {
+		tries = 2
+	}
 	at := 0
 	for i := range n {
 		at += bytes.Index(journal[at:], name) + len(name)
-		if i%(n/12) != 1 {
+		if i%(n/tries) != 1 {
 			continue
 		}
 		for _, digit := range []byte("06") { // of ten thousands of seconds: it is 8 or 9

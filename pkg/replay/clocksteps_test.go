@@ -13,6 +13,9 @@ import (
 // a reboot, and a reboot seldom for a step.
 func TestClockStepsAndReboots(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("computes for long, and nothing of it at the same time")
+	}
 	const runs = 1000
 	r := rand.New(rand.NewPCG(1, 2))
 	cuts, missed := 0, 0
