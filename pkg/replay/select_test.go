@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/replay"
 
 	"github.com/google/go-cmp/cmp"
@@ -123,7 +124,12 @@ func selected(t *testing.T, in *replay.Evidence, sel *replay.Selection) ([]event
 	}
 	rec := &recorder{text: true}
 	f := &replay.Filter{Scope: replay.ScopeAll, Select: sel, Next: rec}
-	_, err := replay.Run(in.Sources, f, replay.Options{Scope: replay.ScopeAll, Paths: sel.WantsPaths(), Known: sel.Settle, Keys: in.Keys, Workers: 1})
+	sources := make([]*ingest.Source, len(in.Sources)) // a run counts in its sources, and others run beside this one
+	for i, src := range in.Sources {
+		own := *src
+		sources[i] = &own
+	}
+	_, err := replay.Run(sources, f, replay.Options{Scope: replay.ScopeAll, Paths: sel.WantsPaths(), Known: sel.Settle, Keys: in.Keys, Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
