@@ -513,6 +513,9 @@ func (p *player) write(w io.Writer, lines []said, before time.Time) (n int, rest
 // and then, against what file makes of them afterwards.
 func TestFollowCorpus(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes long under the race detector; runs without -short")
+	}
 	for _, name := range []string{"bookworm-0", "bookworm-A", "trixie-A"} {
 		for _, sshd := range []string{"journal", "auth.log"} {
 			t.Run(name+"/"+sshd, func(t *testing.T) {
