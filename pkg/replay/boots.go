@@ -32,7 +32,6 @@ type audited struct {
 	stamps []stamp // in time order, one per event
 	logins []loginAt
 	boots  []int64 // times of SYSTEM_BOOT records
-	downs  []int64 // of SYSTEM_SHUTDOWN
 	kernel []int64 // times of KERNEL "initialized" records
 	steps  []int64 // where the clock was set back: found with the cuts
 }
@@ -57,8 +56,6 @@ func (s *scan) auditedHosts(hosts int) []audited {
 			}
 		case auparse.AUDIT_SYSTEM_BOOT:
 			a.boots = append(a.boots, m.millis)
-		case auparse.AUDIT_SYSTEM_SHUTDOWN:
-			a.downs = append(a.downs, m.millis)
 		case auparse.AUDIT_KERNEL:
 			a.kernel = append(a.kernel, m.millis)
 		}
@@ -69,7 +66,6 @@ func (s *scan) auditedHosts(hosts int) []audited {
 		})
 		out[i].logins = slices.Compact(out[i].logins)
 		slices.Sort(out[i].boots)
-		slices.Sort(out[i].downs)
 		slices.Sort(out[i].kernel)
 	}
 	return out
@@ -146,27 +142,8 @@ func (a *audited) cuts() []int64 {
 			add(cut)
 		}
 	}
-	for _, at := range a.downs {
-		if next := a.afterShutdown(at); next >= 0 && !cutBetween(found, at, next) {
-			add(next)
-		}
-	}
 	a.sessionFalls(&found)
 	return found
-}
-
-// afterShutdown gives the first event that comes well after a SYSTEM_SHUTDOWN
-// and is of another boot though its serial is higher: how that boot began is
-// lost. -1: there is none. (systemd-update-utmp writes the record when all
-// sessions are over, some seconds before the host is down.)
-func (a *audited) afterShutdown(at int64) int64 {
-	st := a.stamps
-	i := sort.Search(len(st), func(i int) bool { return st[i].millis > at })
-	next := sort.Search(len(st), func(i int) bool { return st[i].millis > at+startMargin })
-	if i == 0 || next == len(st) || st[next].serial < st[i-1].serial {
-		return -1
-	}
-	return st[next].millis
 }
 
 // cutBetween reports whether a cut lies in (from, to].

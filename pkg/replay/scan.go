@@ -334,7 +334,7 @@ func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 	if f.HasSes && f.Ses != auditd.UnsetID || f.Type >= auparse.AUDIT_SYSTEM_BOOT || f.Type == auparse.AUDIT_LOGIN {
 		s.facts.add(&f)
 		switch f.Type {
-		case auparse.AUDIT_LOGIN, auparse.AUDIT_SYSTEM_BOOT, auparse.AUDIT_SYSTEM_SHUTDOWN, auparse.AUDIT_KERNEL:
+		case auparse.AUDIT_LOGIN, auparse.AUDIT_SYSTEM_BOOT, auparse.AUDIT_KERNEL:
 			s.marks = append(s.marks, mark{f.Millis, f.Type, id, f.PID, f.Ses, f.OK && f.HasSes})
 		}
 	}
