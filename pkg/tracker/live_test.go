@@ -209,6 +209,29 @@ func TestEarlierThanTheLOGIN(t *testing.T) {
 	}
 }
 
+// TestNestedHasNoSessionOfItsOwn: a USER_END with a damaged pid makes another
+// sshd end in bob's session. That pid's login opened a session of its own,
+// keeps that, and gives bob's its name no more than before.
+func TestNestedHasNoSessionOfItsOwn(t *testing.T) {
+	t.Parallel()
+	w := newWritten()
+	st := richTracker(w)
+	facts := auditd.NewFacts()
+	for _, ev := range []*auditd.Event{
+		richLogin(t, 1, 5, 7, at(1)), richPAM(t, "USER_START", 2, 5, 7, at(1), sshdExe, "session_open", "core", "10.0.0.5"),
+		richLogin(t, 3, 6, 8, at(2)), richPAM(t, "USER_START", 4, 6, 8, at(2), sshdExe, "session_open", "core", "10.0.0.5"),
+		richPAM(t, "USER_END", 6, 6, 7, at(3), sshdExe, "session_close", "core", "10.0.0.5"),
+	} {
+		var f auditd.Fact
+		facts.Read(ev.Records[0], &f)
+		st.Learn(&f)
+	}
+	feed(t, st, accepted("alice", 7, at(0)), accepted("bob", 8, at(1)))
+	st.Resolve()
+	feed(t, st, richExec(t, 7, 5, 20, at(2)), richPAM(t, "USER_END", 6, 6, 7, at(3), sshdExe, "session_close", "core", "10.0.0.5"))
+	actions(t, w, "7 alice sshd", "6  none: shared session")
+}
+
 // TestDecisions holds what verify and explain read.
 func TestDecisions(t *testing.T) {
 	t.Parallel()

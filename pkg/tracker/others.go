@@ -52,7 +52,9 @@ func (t *SessionTracker) joinWithoutPID(pairs []pair) {
 }
 
 // findNested finds the logins that ran inside a session which another pid
-// opened: sshd's own records say so, or the journal names the session.
+// opened: sshd's own records say so, or the journal names the session. One
+// whose pid opened a session itself did not: a record that says so lost a digit
+// of its pid or session.
 func (t *SessionTracker) findNested() {
 	byPID := make(map[int][]*nested)
 	for _, s := range t.sessionList() {
@@ -62,7 +64,7 @@ func (t *SessionTracker) findNested() {
 	}
 	for _, l := range t.logins {
 		for _, n := range byPID[l.PID] {
-			if l.PID != 0 && n.login == nil && within(n.Since, l.At) && !l.conflicted() {
+			if l.PID != 0 && n.login == nil && within(n.Since, l.At) && !l.conflicted() && t.leaderOf(l) == nil {
 				n.login, l.Shares = l, true
 			}
 		}
