@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"runtime/debug"
 
 	"auditreplay/pkg/replay"
@@ -22,6 +23,9 @@ const leastMemory = 64 << 20
 // in use that was needed last time: by then the program may use a third more
 // than it is expected to hold. Views that hold more themselves are not bound.
 func limitMemory(log replay.Log) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return // somebody else has said how much
+	}
 	held := heldAlways + heldSession*int64(log.Sessions) + heldLogin*int64(log.Logins)
 	debug.SetMemoryLimit(max(leastMemory, held+held/3))
 }

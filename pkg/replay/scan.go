@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"auditreplay/pkg/ingest"
@@ -153,6 +154,7 @@ func (s *scan) source(in *input) error {
 	if rs.log != nil && s.ahead && s.observer == nil {
 		next, stop = s.beside(in, rs)
 	}
+	stop = sync.OnceFunc(stop)
 	defer stop()
 	read := 0
 	for *failed == nil {
@@ -172,6 +174,7 @@ func (s *scan) source(in *input) error {
 		}
 		break
 	}
+	stop() // what the other side found out is read from here on
 	if in.cut != nil {
 		in.damage = append(in.damage, in.cut.Error())
 	}

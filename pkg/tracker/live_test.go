@@ -199,12 +199,40 @@ func TestEarlierThanTheLOGIN(t *testing.T) {
 				who = "alice sshd"
 			}
 			st.Resolve()
-			feed(t, st, richExec(t, 90, 5, 8, at(20)), richExec(t, 91, 5, 8, at(101)))
-			early := "90 " + who
+			// The last has the serial of a kernel that began to count again.
+			feed(t, st, richExec(t, 90, 5, 8, at(20)), richExec(t, 91, 5, 8, at(101)), richExec(t, 3, 5, 8, at(102)))
+			early, again := "90 "+who, "3 "+who
 			if steady {
 				early = "90  none: conflict: an event before the session began"
+				again = "3  none: conflict: an event before the session began"
 			}
-			actions(t, w, early, "91 "+who)
+			actions(t, w, early, "91 "+who, again)
+		}
+	}
+}
+
+// TestKeyWithTwoNames: a key that two files give to two people is neither's,
+// in whatever order they were named; one that both give to one is.
+func TestKeyWithTwoNames(t *testing.T) {
+	t.Parallel()
+	for want, names := range map[string][]string{"unknown": {"bob", "alice"}, "bob": {"bob", "bob"}} {
+		w := newWritten()
+		opt := liveOptions()
+		opt.Names = func(string, bool) (all []schema.Name) {
+			for _, n := range names {
+				all = append(all, schema.Name{Name: n, From: n + ".csv:1"})
+			}
+			return all
+		}
+		login := accepted("", 7, at(0))
+		login.Fingerprint = "SHA256:K6zkQOa3QoD23nV7RlImeoOuTZ/FmD0FZI6QPKe1O4M"
+		feed(t, sessiontracker.New(auditevent.NewAuditEventWriter(w), nil, opt), login, richLogin(t, 1, 5, 7, at(1)),
+			richPAM(t, "USER_START", 2, 5, 7, at(1), sshdExe, "session_open", "core", "10.0.0.5"))
+		actions(t, w, "1 "+want+" sshd", "2 "+want+" sshd")
+		for _, e := range w.events(t) {
+			if c := schema.Of(e).Credential; c == nil || len(c.Names) != len(names) {
+				t.Errorf("%v: names are not all shown: %+v", names, c)
+			}
 		}
 	}
 }

@@ -32,8 +32,7 @@ type Unit struct {
 	Daemon  bool // auditd's own record: its serial is auditd's counter
 	Late    bool
 	Records []*Record
-	Dropped int // records beyond MaxRecords
-	index   int
+	Dropped int                // records beyond MaxRecords
 	known   map[uint64][]int32 // the records by what they say, where they are many
 }
 
@@ -387,11 +386,9 @@ func (q unitQueue) Len() int           { return len(q) }
 func (q unitQueue) Less(i, j int) bool { return q[i].less(q[j]) }
 func (q unitQueue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
-	q[i].index, q[j].index = i, j
 }
 func (q *unitQueue) Push(x any) {
 	u := x.(*Unit)
-	u.index = len(*q)
 	*q = append(*q, u)
 }
 func (q *unitQueue) Pop() any {
