@@ -238,6 +238,7 @@ func (p *Pipeline) endProbe(now bool) error {
 // take gives a record to its boot: its facts at once, its event when that is
 // complete.
 func (p *Pipeline) take(rec *auditd.Record, b *boot) error {
+	p.auditAt = max(p.auditAt, rec.Millis)
 	if rec.Daemon() {
 		p.daemon(rec, b)
 	} else {

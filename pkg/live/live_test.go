@@ -334,6 +334,41 @@ func TestReboot(t *testing.T) {
 		"SystemAction SERVICE_START", "SystemAction SERVICE_START", "UserLogout")
 }
 
+// TestMessageWaitsForBoot: while it is open whether a record is of a new boot,
+// a message as late as that record is given to none, and no time passes.
+func TestMessageWaitsForBoot(t *testing.T) {
+	t.Parallel()
+	h := joined(t)
+	h.serial = 9000
+	h.command(t0 + 5)
+	h.command(t0 + 6)
+	h.say(t0+10, 1, "Received signal 15; terminating.")
+	h.round()
+	h.serial = 0
+	service := func(at float64) {
+		h.record(at, "SERVICE_START", `pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=x comm="systemd" exe="/usr/lib/systemd/systemd" res=success'`)
+	}
+	service(t0 + 3600)
+	h.say(t0+3604, 1, "Server listening on :: port 22.")
+	h.round() // both logs are at their ends, and the message is there for two rounds
+	h.round()
+	h.restart()
+	h.round()
+	for i := range 3 {
+		service(t0 + 3601 + float64(i))
+	}
+	h.round()
+	h.wait(time.Minute)
+	if err := h.enc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(h.out.String(), `"ended":"shutdown"`) {
+		t.Errorf("the session did not end with the shutdown:\n%s", &h.out)
+	}
+	h.want("UserAction USER_CMD sshd", "UserAction USER_CMD sshd", "SystemAction SERVICE_START", "SystemAction SERVICE_START",
+		"SystemAction SERVICE_START", "SystemAction SERVICE_START", "UserLogout")
+}
+
 // More of them: go test ./pkg/live -run Flat -people 200000 -v
 var flatPeople = flag.Int("people", 0, "how many people come and go in TestFlat; 0 is some more than are remembered")
 

@@ -27,7 +27,7 @@ type login struct {
 // show a new boot; where the audit log was at its end, it waits for one round.
 func (p *Pipeline) messages() error {
 	ripe := len(p.ripe)
-	if !p.clock.Audit {
+	if !p.auditRead() {
 		ripe = 0
 	}
 	all := append(p.ripe, p.fresh...)

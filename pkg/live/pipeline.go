@@ -81,7 +81,7 @@ type Pipeline struct {
 
 	fresh, ripe []message // sshd's messages: read in this round, in an earlier one
 
-	auditAt, sshdAt, sshdBefore int64     // latest record times, the last one of the round before
+	auditAt, sshdAt, sshdBefore int64     // latest record times (of the audit log: of records that their boot is known of), the last one of the round before
 	said                        int64     // latest time of the messages that went to their connections
 	first                       int64     // of the first record
 	active, begun               time.Time // wall time of the last line, of the first round
@@ -168,7 +168,6 @@ func (p *Pipeline) Audit(line []byte, nuls int, pos ingest.Pos) error {
 	if p.first == 0 {
 		p.first = rec.Millis
 	}
-	p.auditAt = max(p.auditAt, rec.Millis)
 	return p.record(rec)
 }
 
@@ -277,18 +276,21 @@ func (p *Pipeline) AuditTime() time.Time { return time.UnixMilli(p.auditAt).UTC(
 // still it goes on with the wall clock.
 func (p *Pipeline) now() int64 {
 	audit, messages := p.auditAt, p.sshdAt
-	if p.clock.Audit {
+	if p.auditRead() {
 		audit = max(audit, p.sshdBefore)
 	}
 	if p.clock.SSHD || !p.opt.SSHD {
 		messages = max(messages, p.auditAt)
 	}
 	at := min(audit, messages)
-	if p.clock.Audit && (p.clock.SSHD || !p.opt.SSHD) && !p.opt.NoWall && !p.active.IsZero() {
+	if p.auditRead() && (p.clock.SSHD || !p.opt.SSHD) && !p.opt.NoWall && !p.active.IsZero() {
 		at += p.clock.Wall.Sub(p.active).Milliseconds()
 	}
 	return at
 }
+
+// auditRead reports whether all that the audit log holds went to its boot.
+func (p *Pipeline) auditRead() bool { return p.clock.Audit && !p.probe.on }
 
 // quiet reports whether that much wall time has passed since then, or, for
 // what came with a state, since the pipeline was restored.
