@@ -29,6 +29,7 @@ type Lines struct {
 	next       int64
 	tooLong    int64
 	open       bool
+	nul        bool // there is one in the buffer
 	err        error
 	size       int           // of a buffer
 	fresh      func() []byte // see Keep
@@ -47,6 +48,10 @@ func (l *Lines) Keep(size int, fresh func() []byte) { l.size, l.fresh = size, fr
 
 // Buffer gives the buffer that the last line is a part of.
 func (l *Lines) Buffer() []byte { return l.buf }
+
+// Clean reports whether the buffer that the last line is a part of holds no NUL
+// byte: to look at once costs less than to look at each line.
+func (l *Lines) Clean() bool { return !l.nul }
 
 // Next gives the next line without its newline (a CR before it is kept), its
 // number from 1, and how many NUL bytes stood before its first other byte.
@@ -133,7 +138,7 @@ func (l *Lines) long() []byte {
 		buf = make([]byte, most)
 	}
 	length := int64(copy(buf, l.buf[l.start:l.end]))
-	l.buf = buf
+	l.buf, l.nul = buf, true // who knows
 	head := l.buf[:MaxLine:MaxLine]
 	tail := l.buf[MaxLine:] // free to read into
 	for {
@@ -165,8 +170,10 @@ func (l *Lines) fill(n int) bool {
 		copy(to, l.buf[l.start:l.end])
 		l.buf = to
 		l.start, l.end = 0, n
+		l.nul = l.nul && bytes.IndexByte(l.buf[:n], 0) >= 0
 	}
 	m, _ := l.read(l.buf[l.end:])
+	l.nul = l.nul || bytes.IndexByte(l.buf[l.end:l.end+m], 0) >= 0
 	l.end += m
 	return m > 0
 }

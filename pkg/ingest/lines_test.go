@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -268,6 +269,41 @@ func BenchmarkLines(b *testing.B) {
 			if _, _, _, err := lines.Next(); err != nil {
 				break
 			}
+		}
+	}
+}
+
+// TestLinesClean holds that Clean never overlooks a NUL byte of the line at hand.
+func TestLinesClean(t *testing.T) {
+	t.Parallel()
+	for _, keep := range []bool{false, true} {
+		rnd := rand.New(rand.NewPCG(7, 8))
+		var log []byte
+		for i := range 4000 {
+			log = append(log, bytes.Repeat([]byte("x"), rnd.IntN(300))...)
+			if i%977 == 500 {
+				log = append(log, 0)
+			}
+			log = append(log, "y\n"...)
+		}
+		l := ingest.NewLines(iotest.HalfReader(bytes.NewReader(log)))
+		if keep {
+			l.Keep(8192, func() []byte { return make([]byte, 8192) })
+		}
+		unclean := 0
+		for {
+			line, n, _, err := l.Next()
+			if err != nil {
+				break
+			}
+			if !l.Clean() {
+				unclean++
+			} else if bytes.IndexByte(line, 0) >= 0 {
+				t.Errorf("keep %v: line %d holds a NUL, its buffer none", keep, n)
+			}
+		}
+		if keep && (unclean == 0 || unclean > 1000) {
+			t.Errorf("%d of 4000 lines in buffers with a NUL", unclean)
 		}
 	}
 }

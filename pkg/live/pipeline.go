@@ -144,7 +144,7 @@ func (p *Pipeline) Audit(line []byte, nuls int, pos ingest.Pos) error {
 	}
 	pos.Source = p.source(pos.Source)
 	for {
-		first, rest, nuls, why := auditd.Tear(line)
+		first, rest, nuls, why := auditd.Tear(line, false)
 		if why == "" {
 			line = first
 			break

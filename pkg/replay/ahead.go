@@ -37,7 +37,7 @@ const chunksAhead = 3
 func readAhead(rs *records) *ahead {
 	a := &ahead{rs: rs, full: make(chan *stretchRead, chunksAhead), free: make(chan *stretchRead, chunksAhead)}
 	for range chunksAhead {
-		a.free <- &stretchRead{chunk: auditd.Chunk{Heads: true}}
+		a.free <- new(stretchRead)
 	}
 	rs.other = a.other
 	rs.audit = func(e *ingest.Entry, _ *auditd.Record) { a.at.nuls += int64(e.NULs) }

@@ -1,16 +1,13 @@
 package replay
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // stepFinder tells, where the serials of a host fall in the order of time, a
 // clock that was set back from a kernel that began to count again.
 type stepFinder struct {
-	st      []stamp // in the order of time
-	ordered []int32 // of st, by serial and then by time; nil until it is asked for
-	left    int     // events that may still be looked at
+	st      []stamp  // in the order of time
+	ordered []uint64 // serial<<32 | index in st, in order; nil until it is asked for
+	left    int      // events that may still be looked at
 }
 
 const (
@@ -93,7 +90,7 @@ func (f *stepFinder) goesOn(from, i int) int {
 // above gives the least serial above one of the events st[from:to].
 func (f *stepFinder) above(serial uint32, from, to int) (uint32, bool) {
 	for n := f.search(serial); n < len(f.ordered); n++ {
-		if at := int(f.ordered[n]); at >= from && at < to && f.st[at].serial > serial {
+		if at := int(uint32(f.ordered[n])); at >= from && at < to && f.st[at].serial > serial {
 			return f.st[at].serial, true
 		}
 		f.left--
@@ -103,8 +100,8 @@ func (f *stepFinder) above(serial uint32, from, to int) (uint32, bool) {
 
 // any reports whether an event of st[from:to] has a serial in [low, high).
 func (f *stepFinder) any(low, high uint32, from, to int) bool {
-	for n := f.search(low); n < len(f.ordered) && f.st[f.ordered[n]].serial < high; n++ {
-		if at := int(f.ordered[n]); at >= from && at < to {
+	for n := f.search(low); n < len(f.ordered) && f.ordered[n]>>32 < uint64(high); n++ {
+		if at := int(uint32(f.ordered[n])); at >= from && at < to {
 			return true
 		}
 		f.left--
@@ -115,14 +112,12 @@ func (f *stepFinder) any(low, high uint32, from, to int) bool {
 // search gives where in ordered the serials from this one on stand.
 func (f *stepFinder) search(serial uint32) int {
 	if f.ordered == nil {
-		f.ordered = make([]int32, len(f.st))
+		f.ordered = make([]uint64, len(f.st))
 		for i := range f.ordered {
-			f.ordered[i] = int32(i)
+			f.ordered[i] = uint64(f.st[i].serial)<<32 | uint64(i)
 		}
-		slices.SortFunc(f.ordered, func(a, b int32) int {
-			return cmp.Or(cmp.Compare(f.st[a].serial, f.st[b].serial), cmp.Compare(a, b))
-		})
+		slices.Sort(f.ordered)
 	}
-	n, _ := slices.BinarySearchFunc(f.ordered, serial, func(at int32, s uint32) int { return cmp.Compare(f.st[at].serial, s) })
+	n, _ := slices.BinarySearch(f.ordered, uint64(serial)<<32)
 	return n
 }

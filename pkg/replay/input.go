@@ -164,7 +164,7 @@ func (a *auditLog) Next() (*ingest.Entry, error) {
 	a.rest = nil
 	e.Raw = line
 	if a.look && a.lines.TooLong() == 0 {
-		first, rest, nuls, why := auditd.Tear(line)
+		first, rest, nuls, why := auditd.Tear(line, a.lines.Clean())
 		if why != "" {
 			a.torn, a.rest, a.nuls = true, rest, nuls
 			if len(rest) == 0 {

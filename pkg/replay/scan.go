@@ -196,7 +196,7 @@ type nextChunk func() (c *auditd.Chunk, units int, err error)
 
 // inTurn reads and takes one after the other.
 func (s *scan) inTurn(rs *records) nextChunk {
-	c := auditd.Chunk{Heads: s.observer == nil} // an observer gets whole records
+	var c auditd.Chunk
 	return func() (*auditd.Chunk, int, error) {
 		err := rs.next(&c)
 		return &c, rs.units, err
@@ -253,6 +253,7 @@ func (s *scan) listen(in *input, rs *records) *error {
 		id := names.of(rec)
 		s.record(rec, id, &login)
 		if s.observer != nil {
+			rec.Split()
 			s.observer.Record(int(id), rec)
 		}
 		in.civil.record(&e.Message, rec)

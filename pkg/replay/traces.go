@@ -98,6 +98,7 @@ func (t *traces) record(rec *auditd.Record, key bootKey) {
 	if len(t.sessions) == 0 {
 		return
 	}
+	rec.Split()
 	ses, ok := sessionOf(rec.Body)
 	if !ok {
 		return

@@ -160,6 +160,10 @@ func (t *SessionTracker) faceOf(ev *auditd.Event, s *session) *face {
 func cutOff(ev *auditd.Event) bool {
 	for i := range ev.Records {
 		r := ev.Records[i]
+		switch r.Type {
+		case auparse.AUDIT_PATH, auparse.AUDIT_PROCTITLE, auparse.AUDIT_CWD, auparse.AUDIT_EXECVE:
+			continue // have none
+		}
 		b := r.Body
 		n := len(b)
 		for n > 0 && b[n-1] >= '0' && b[n-1] <= '9' {

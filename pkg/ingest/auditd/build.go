@@ -16,6 +16,7 @@ type Builder struct {
 	syscalls [256]syscallName
 	norms    map[shape]*norm
 	recent   [128]recentNorm // the same for the last shapes
+	claimsOf [256]claim
 
 	order []ordered // of the event that is being built
 	self  outer     // its SYSCALL record
@@ -36,7 +37,11 @@ func (b *Builder) Build(recs []*Record, ev *Event) {
 	}
 	b.sort(recs)
 	for i := range b.order {
-		ev.Records = append(ev.Records, recs[b.order[i].at])
+		rec := recs[b.order[i].at]
+		if rec.Type != auparse.AUDIT_PATH && rec.Type != auparse.AUDIT_PROCTITLE {
+			rec.Split()
+		}
+		ev.Records = append(ev.Records, rec)
 	}
 	first := ev.Records[0]
 	ev.Key = Key{Node: b.str(first.Node), Millis: first.Millis, Serial: first.Serial}
@@ -216,12 +221,22 @@ func (b *Builder) parts(ev *Event) {
 }
 
 func (b *Builder) path(ev *Event, r *Record) {
-	var p Path
-	f := fields{b: r.Body}
+	p, whole := b.pathOf(ev, r.Body)
+	if !whole {
+		r.Split()
+		p, _ = b.pathOf(ev, r.Body)
+	}
+	ev.Paths = append(ev.Paths, p)
+}
+
+// pathOf reads a PATH record's body, from which the enrichment need not have
+// been cut where the last field that is wanted is there.
+func (b *Builder) pathOf(ev *Event, body []byte) (p Path, whole bool) {
+	f := fields{b: body}
 	for {
 		name, v, ok := f.next()
 		if !ok {
-			break
+			return p, false
 		}
 		switch string(name) {
 		case "name":
@@ -229,19 +244,14 @@ func (b *Builder) path(ev *Event, r *Record) {
 				p.Name = ev.text(v)
 			}
 			f.skipTo(" mode=") // over numbers, which are most of the record
-			continue
 		case "mode":
 			p.Mode, p.HasMode = octal(v)
 			f.skipTo(" nametype=")
-			continue
 		case "nametype", "objtype": // kernels before 4.1 say objtype
 			p.NameType = b.str(v)
-		default:
-			continue
+			return p, true // what follows are capabilities
 		}
-		break // what follows are capabilities
 	}
-	ev.Paths = append(ev.Paths, p)
 }
 
 func octal(v []byte) (n uint32, ok bool) {

@@ -8,8 +8,7 @@ type Chunk struct {
 	Records []Record
 	Min     int64 // lowest time of its records, in milliseconds
 	Max     int64
-	Heads   bool // only the heads of its records are parsed: see Record.Split
-	Size    int  // bytes of lines that fill it; 0 is ChunkSize
+	Size    int // bytes of lines that fill it; 0 is ChunkSize
 	buf     []byte
 	hint    hint
 	held    int  // records that units hold
@@ -37,8 +36,7 @@ func (c *Chunk) Fits(n int) bool {
 	return len(c.Records) == 0 || len(c.buf)+n <= c.size() && len(c.Records) < c.size()/perRecord
 }
 
-// Add copies a line into the chunk and cuts it into a record. An error says
-// that the line is none and leaves the chunk as it was.
+// Add copies a line into the chunk and does as Cut.
 func (c *Chunk) Add(line []byte, pos ingest.Pos) error {
 	if cap(c.buf)-len(c.buf) < len(line) {
 		c.buf = make([]byte, 0, max(c.size(), len(line))) // only when empty: see Fits
@@ -62,8 +60,9 @@ func (c *Chunk) Adopt(buf []byte) (old []byte) {
 // Holds reports whether buf is the chunk's.
 func (c *Chunk) Holds(buf []byte) bool { return len(c.buf) > 0 && len(buf) > 0 && &c.buf[0] == &buf[0] }
 
-// Cut cuts a line of the chunk's bytes into a record. An error says that the
-// line is none and leaves the chunk as it was.
+// Cut cuts the head of a line of the chunk's bytes off: the enrichment stays in
+// the record's body until Record.Split. An error says that the line is no record
+// and leaves the chunk as it was.
 func (c *Chunk) Cut(line []byte, pos ingest.Pos) error {
 	n := len(c.Records)
 	switch {
@@ -78,9 +77,6 @@ func (c *Chunk) Cut(line []byte, pos ingest.Pos) error {
 	if err := c.hint.parse(line, rec); err != nil {
 		c.Records, c.hint = c.Records[:n], hint{} // the line's bytes will be another's
 		return err
-	}
-	if !c.Heads {
-		rec.Split()
 	}
 	rec.Pos, rec.Via, rec.home = pos, "", c
 	if n == 0 || rec.Millis < c.Min {

@@ -33,6 +33,7 @@ func inChunk(t testing.TB, lines [][]byte) {
 		if got.home != &c || got.Pos.Line != int64(i+1) {
 			t.Fatalf("%q: at line %d", line, got.Pos.Line)
 		}
+		got.Split()
 		got.home, got.Pos = nil, ingest.Pos{}
 		if !reflect.DeepEqual(want, got) {
 			t.Fatalf("%q after %q (-alone +in the chunk):\n%s", line, lines[max(0, i-1)], cmp.Diff(want, got, cmp.AllowUnexported(Record{})))

@@ -74,6 +74,7 @@ func (ev *Event) borrowLibrary(e *aucoalesce.Event, sys, main int) {
 	var msgs []*auparse.AuditMessage
 	add := func(i int) {
 		r := ev.Records[i]
+		r.Split()
 		msgs = append(msgs, &auparse.AuditMessage{RecordType: r.Type, Timestamp: e.Timestamp, Sequence: r.Serial, RawData: string(r.Body)})
 	}
 	if main >= 0 {
@@ -126,6 +127,7 @@ func (ev *Event) data(e *aucoalesce.Event, sys, main int) {
 }
 
 func (ev *Event) recordData(e *aucoalesce.Event, r *Record) {
+	r.Split()
 	outer, inner := r.split()
 	for _, text := range [...][]byte{outer, inner} {
 		f := fields{b: text}
@@ -198,6 +200,7 @@ func (ev *Event) context(m *map[string]string, v []byte) {
 
 func (ev *Event) pathData(r *Record) map[string]string {
 	m := make(map[string]string)
+	r.Split()
 	f := fields{b: r.Body}
 	for n, v, ok := f.next(); ok; n, v, ok = f.next() {
 		switch {

@@ -21,7 +21,7 @@ type Record struct {
 	Node     []byte
 	Millis   int64 // since the epoch
 	Serial   uint32
-	Body     []byte // what follows "msg=audit(...): ", without the enrichment
+	Body     []byte // what follows "msg=audit(...): "; with the enrichment until Split, in a Chunk
 	Enriched []byte // NAME=value pairs that auditd added (log_format=ENRICHED), without their separator
 	Line     []byte // the whole record, prefix and NULs stripped, without newline
 	NULs     int    // NUL bytes that stood before it on its line

@@ -215,7 +215,7 @@ func Sessionless(recs []*Record) bool {
 	found := false
 	for i := range recs {
 		body := recs[i].Body
-		at := bytes.Index(body, []byte(" ses="))
+		at := index(body, " ses=")
 		if at < 0 {
 			if recs[i].Type == auparse.AUDIT_SYSCALL {
 				return false

@@ -1,6 +1,7 @@
 package auditd
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"testing"
 )
@@ -24,6 +25,23 @@ func TestIndexOr(t *testing.T) {
 		}
 		if got := indexOr(b, from, c); got != want {
 			t.Fatalf("%q or blank in %q from %d: %d, want %d", c, b, from, got, want)
+		}
+	}
+}
+
+// TestIndex holds that index finds what bytes.Index finds, wherever it stands.
+func TestIndex(t *testing.T) {
+	t.Parallel()
+	for n := range 300 {
+		for _, s := range []string{" ses=", " nametype="} {
+			b := bytes.Repeat([]byte("a b= s=e "), 40)[:n]
+			if got := index(b, s); got != -1 {
+				t.Errorf("%d bytes: found at %d", n, got)
+			}
+			b = append(append(b, s...), " ses= nametype="...)
+			if got, want := index(b, s), bytes.Index(b, []byte(s)); got != want {
+				t.Errorf("%q behind %d bytes: at %d, want %d", s, n, got, want)
+			}
 		}
 	}
 }

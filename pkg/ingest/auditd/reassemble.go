@@ -206,6 +206,7 @@ func (r *Reassembler) same(u *Unit, rec *Record) int {
 	if len(u.Records) <= fewRecords {
 		return same(u.Records, rec)
 	}
+	rec.Split()
 	for _, i := range u.known[maphash.Bytes(r.seed, rec.Body)] {
 		if o := u.Records[i]; o.Type == rec.Type && bytes.Equal(o.Body, rec.Body) {
 			return int(i)
@@ -222,6 +223,7 @@ func (r *Reassembler) remember(u *Unit, n int) {
 		u.known, from = make(map[uint64][]int32), 0
 	}
 	for i := from; i <= n; i++ {
+		u.Records[i].Split()
 		h := maphash.Bytes(r.seed, u.Records[i].Body)
 		u.known[h] = append(u.known[h], int32(i))
 	}
@@ -229,7 +231,13 @@ func (r *Reassembler) remember(u *Unit, n int) {
 
 func same(recs []*Record, rec *Record) int {
 	for i := len(recs) - 1; i >= 0; i-- {
-		if r := recs[i]; r.Type == rec.Type && len(r.Body) == len(rec.Body) && bytes.Equal(r.Body, rec.Body) {
+		r := recs[i]
+		if r.Type != rec.Type {
+			continue
+		}
+		r.Split()
+		rec.Split()
+		if len(r.Body) == len(rec.Body) && bytes.Equal(r.Body, rec.Body) {
 			return i
 		}
 	}

@@ -44,8 +44,8 @@ func ParseLine(line []byte, rec *Record) error {
 	return nil
 }
 
-// Split cuts the enrichment off the body of a record of which only the head
-// was parsed (Chunk.Heads), where that was not done yet.
+// Split cuts the enrichment off the body of a Chunk's record, where that was not
+// done yet. Of most records nobody asks: what is looked for stands before it.
 func (r *Record) Split() {
 	if r.Enriched == nil {
 		r.Body, r.Enriched = splitEnriched(r.Body)
@@ -299,7 +299,10 @@ func typeOf(name []byte) auparse.AuditMessageType {
 	case "EXECVE":
 		return auparse.AUDIT_EXECVE
 	}
-	if t, err := auparse.GetAuditMessageType(string(name)); err == nil {
+	if t, ok := types.find(name); ok {
+		return t
+	}
+	if t, err := auparse.GetAuditMessageType(string(name)); err == nil { // in small letters, UNKNOWN[1334]
 		return t
 	}
 	if hasPrefix(name, "AUDIT") {

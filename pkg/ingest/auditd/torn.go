@@ -19,8 +19,14 @@ const (
 // so that "type=X msg=audit(" inside of it is another record. The text of a
 // user record is its sender's, who may forge one there, down to a container
 // that has CAP_AUDIT_WRITE: of such a line nothing is believed.
-func Tear(line []byte) (first, rest []byte, nuls int, why string) {
-	if i := bytes.IndexByte(line, 0); i >= 0 {
+//
+// clean says that the caller knows of no NUL byte in it.
+func Tear(line []byte, clean bool) (first, rest []byte, nuls int, why string) {
+	i := -1
+	if !clean {
+		i = bytes.IndexByte(line, 0)
+	}
+	if i >= 0 {
 		end := i
 		for end < len(line) && line[end] == 0 {
 			end++

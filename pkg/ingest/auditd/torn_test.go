@@ -38,7 +38,7 @@ func TestTear(t *testing.T) {
 	} {
 		var got []string
 		for line := []byte(test.line); len(line) > 0; {
-			first, rest, _, why := Tear(line)
+			first, rest, _, why := Tear(line, false)
 			if why == "" {
 				got = append(got, string(first))
 			} else {
@@ -61,13 +61,13 @@ func TestTearLinesOfHosts(t *testing.T) {
 		var last []byte
 		for line := range bytes.Lines(data) {
 			line = bytes.Trim(line, "\x00\n")
-			if _, _, _, why := Tear(line); why != "" {
+			if _, _, _, why := Tear(line, false); why != "" {
 				t.Fatalf("%s: %s: %q", name, why, line)
 			}
 			if n++; n%5 == 0 && len(last) > 0 {
 				head := bytes.Index(last, []byte("):")) + 2
 				cut := head + n%(len(last)-head)
-				first, rest, _, why := Tear(append(bytes.Clone(last[:cut]), line...))
+				first, rest, _, why := Tear(append(bytes.Clone(last[:cut]), line...), false)
 				user := bytes.Contains(last[:cut], []byte("msg='"))
 				if user && why != inItsText || !user && (why != tornByNext || !bytes.Equal(first, last[:cut]) || !bytes.Equal(rest, line)) {
 					t.Fatalf("%q + %q: %q, %q and %q", last[:cut], line, why, first, rest)

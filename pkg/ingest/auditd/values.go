@@ -72,29 +72,61 @@ func (b *Builder) names(ev *Event, at int) {
 	if at < 0 || len(ev.Records[at].Enriched) == 0 {
 		return
 	}
-	f := fields{b: ev.Records[at].Enriched}
-	for ev.Names.AUID == "" || ev.Names.UID == "" || ev.Names.EUID == "" {
-		name, v, ok := f.next()
-		if !ok {
-			return
-		}
-		var dst *string
-		id := ""
-		switch string(name) {
-		case "AUID":
-			dst, id = &ev.Names.AUID, ev.AUID
-		case "UID":
-			dst, id = &ev.Names.UID, ev.UID
-		case "EUID":
-			dst, id = &ev.Names.EUID, ev.EUID
-		default:
-			continue
-		}
-		if *dst == "" && id != "" && id != "unset" {
-			*dst = b.str(ev.claimedName(v))
+	claimed := b.claimed(ev, ev.Records[at].Enriched)
+	for _, s := range [...]struct {
+		dst      *string
+		id, name string
+	}{{&ev.Names.AUID, ev.AUID, claimed.AUID}, {&ev.Names.UID, ev.UID, claimed.UID}, {&ev.Names.EUID, ev.EUID, claimed.EUID}} {
+		if *s.dst == "" && s.id != "" && s.id != "unset" {
+			*s.dst = s.name
 		}
 	}
 }
+
+// claim is an enrichment and the names in it.
+type claim struct {
+	enriched []byte
+	names    Names
+}
+
+// claimed reads the names of an enrichment. There are few, each of which stands
+// on many records.
+func (b *Builder) claimed(ev *Event, enriched []byte) Names {
+	c := &b.claimsOf[(place(enriched)^place(enriched[len(enriched)/2:]))%uint32(len(b.claimsOf))]
+	if bytes.Equal(c.enriched, enriched) {
+		return c.names
+	}
+	var n Names
+	f := fields{b: enriched}
+	for {
+		name, v, ok := f.next()
+		if !ok {
+			break
+		}
+		var dst *string
+		switch string(name) {
+		case "AUID":
+			dst = &n.AUID
+		case "UID":
+			dst = &n.UID
+		case "EUID":
+			dst = &n.EUID
+		default:
+			continue
+		}
+		if *dst == "" {
+			*dst = b.str(ev.claimedName(v))
+		}
+	}
+	if len(enriched) <= longestClaim {
+		c.enriched, c.names = append(c.enriched[:0], enriched...), n
+	}
+	return n
+}
+
+// longestClaim bounds the enrichments that a Builder remembers; they seldom have
+// 200 bytes.
+const longestClaim = 1024
 
 // claimedName decodes a name of the enrichment, nil for one not known.
 func (ev *Event) claimedName(v []byte) []byte {
