@@ -339,7 +339,7 @@ func (r *run) emitAside(f *feed, out *sink) error {
 		defer close(full)
 		for b := range free {
 			more := f.fill(b)
-			if len(full) > 0 {
+			if len(full) > 0 && f.r.counted.chooser == nil { // else most need not be built
 				f.build(b)
 			}
 			full <- b
@@ -371,8 +371,9 @@ type sink struct {
 	builder *auditd.Builder
 	event   auditd.Event
 	last    struct { // whose events came last
-		key bootKey
-		t   *tracker.SessionTracker
+		key   bootKey
+		t     *tracker.SessionTracker
+		whole bool // it needs whole events
 	}
 }
 
@@ -392,13 +393,18 @@ func (o *sink) consume(b *batch) error {
 		if err := o.r.itemsBefore(u.Millis, u.Host); err != nil {
 			return err
 		}
+		t := o.tracker(u)
 		ev := &o.event
-		if b.built {
+		switch {
+		case b.built:
 			ev = &b.events[i]
-		} else {
+		case o.last.whole:
 			buildUnit(o.builder, u, ev)
+		default:
+			o.builder.Begin(u.Records, ev)
+			ev.Late = u.Late
 		}
-		if err := o.tracker(u).Event(ev); err != nil {
+		if err := t.Event(ev); err != nil {
 			return err
 		}
 	}
@@ -409,6 +415,7 @@ func (o *sink) tracker(u *auditd.Unit) *tracker.SessionTracker {
 	key := bootKey{u.Host, o.r.hosts[u.Host].bootAt(u.Millis)}
 	if o.last.t == nil || o.last.key != key {
 		o.last.key, o.last.t = key, o.r.tracker(key)
+		o.last.whole = o.last.t.NeedsWhole()
 	}
 	return o.last.t
 }

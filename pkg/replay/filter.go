@@ -59,15 +59,30 @@ func (f *Filter) Encode(v any) error {
 	if !ok {
 		return fmt.Errorf("cannot encode a %T", v)
 	}
-	if !f.Scope.has(e) {
-		f.LeftOut++
-		return nil
-	}
-	if f.Select != nil && !f.Select.Has(e) {
-		f.LeftOut++
-		f.Unselected++
+	if !f.passes(e, (*Selection).Has) {
 		return nil
 	}
 	f.Written++
 	return f.Next.Encode(v)
+}
+
+// Narrow implements Chooser.
+func (f *Filter) Narrow() bool {
+	return f.Scope == ScopeSSH || f.Select != nil && f.Select.asksWho()
+}
+
+// May implements Chooser.
+func (f *Filter) May(e *auditevent.AuditEvent) bool { return f.passes(e, (*Selection).May) }
+
+func (f *Filter) passes(e *auditevent.AuditEvent, selects func(*Selection, *auditevent.AuditEvent) bool) bool {
+	if !f.Scope.has(e) {
+		f.LeftOut++
+		return false
+	}
+	if f.Select != nil && !selects(f.Select, e) {
+		f.LeftOut++
+		f.Unselected++
+		return false
+	}
+	return true
 }

@@ -77,7 +77,7 @@ type run struct {
 func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Summary, error) {
 	r := &run{opt: opt, roots: make(map[int]*root.Root), scan: newScan(), ends: make(map[bootKey]*endings),
 		trackers: make(map[bootKey]*tracker.SessionTracker)}
-	r.counted.next = w
+	r.counted.next, r.counted.chooser = w, narrow(w)
 	r.w = auditevent.NewAuditEventWriter(&r.counted)
 	r.scan.rejects = func(pos ingest.Pos, what string, raw []byte) error {
 		r.sum.Rejected++
@@ -214,10 +214,14 @@ func (r *run) tracker(key bootKey) *tracker.SessionTracker {
 	t := r.trackers[key]
 	if t == nil {
 		h := &r.hosts[key.host]
-		t = tracker.New(r.w, r.opt.Log, tracker.Options{Host: h.name, MachineID: h.machine, Boot: h.boots[key.boot].id,
+		opt := tracker.Options{Host: h.name, MachineID: h.machine, Boot: h.boots[key.boot].id,
 			KeepUnjoined: true, Raw: r.opt.Raw, Transient: r.opt.Transient, AllHaveSes: !r.scan.frags,
 			Steady: h.boots[key.boot].steady, Paths: r.opt.Paths, Terse: r.scan.observer == nil,
-			Names: r.keyNames(h), UserNames: r.userNames(h)})
+			Names: r.keyNames(h), UserNames: r.userNames(h)}
+		if r.counted.chooser != nil {
+			opt.Wanted = r.counted.wanted
+		}
+		t = tracker.New(r.w, r.opt.Log, opt)
 		if r.joined {
 			t.Resolve()
 		}

@@ -225,25 +225,36 @@ func (s *Selection) WantsPaths() bool { return len(s.Paths) > 0 }
 
 // Has reports whether an event is selected. Check and Settle come first.
 func (s *Selection) Has(e *auditevent.AuditEvent) bool {
+	if len(s.Outcomes) > 0 && !slices.Contains(s.Outcomes, e.Outcome) || !s.May(e) {
+		return false
+	}
+	return len(s.texts) == 0 || s.isWhat(schema.Of(e))
+}
+
+// May reports whether an event may be selected of which no more is known than
+// Chooser says.
+func (s *Selection) May(e *auditevent.AuditEvent) bool {
 	if !s.from.IsZero() && e.LoggedAt.Before(s.from) || !s.to.IsZero() && e.LoggedAt.After(s.to) {
 		return false
 	}
-	if len(s.Types) > 0 || len(s.Outcomes) > 0 {
-		if len(s.Outcomes) > 0 && !slices.Contains(s.Outcomes, e.Outcome) {
-			return false
-		}
-		if len(s.Types) > 0 && !s.isType(e) {
-			return false
-		}
-	}
-	if len(s.prefixes) > 0 && !s.isFrom(e) {
+	if len(s.Types) > 0 && !s.isType(e) || len(s.prefixes) > 0 && !s.isFrom(e) {
 		return false
 	}
-	if len(s.texts) == 0 && len(s.Fingerprints) == 0 && len(s.Sessions) == 0 && len(s.PIDs) == 0 {
+	if !s.asksWhose() {
 		return true
 	}
 	x := schema.Of(e)
-	return s.isWho(e, x) && s.isWhat(x) && s.isWhere(e, x)
+	return s.isWho(e, x) && s.isWhere(e, x)
+}
+
+// asksWhose reports whether a person, a session or a process is asked.
+func (s *Selection) asksWhose() bool {
+	return len(s.Users)+len(s.KeyIDs)+len(s.Fingerprints)+len(s.Sessions)+len(s.PIDs) > 0
+}
+
+// asksWho reports whether May leaves anything out.
+func (s *Selection) asksWho() bool {
+	return s.asksWhose() || len(s.Types)+len(s.prefixes) > 0 || s.Since != "" || s.Until != ""
 }
 
 func (s *Selection) isType(e *auditevent.AuditEvent) bool {

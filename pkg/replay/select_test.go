@@ -10,6 +10,7 @@ import (
 	"auditreplay/pkg/replay"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/metal-toolbox/auditevent"
 )
 
 func TestParseMoment(t *testing.T) {
@@ -189,13 +190,78 @@ func TestSelection(t *testing.T) {
 			if len(want) != len(got) {
 				t.Errorf("%d events, want %d", len(got), len(want))
 			}
-			if diff := cmp.Diff(want[:min(len(want), len(got), 3)], got[:min(len(want), len(got), 3)]); diff != "" {
-				t.Error(diff)
+			for i := range min(len(want), len(got)) {
+				if diff := cmp.Diff(want[i], got[i]); diff != "" {
+					t.Fatalf("event %d: %s", i, diff)
+				}
 			}
 			if f.Written != int64(len(got)) || f.Unselected != int64(len(all)-len(got)) {
 				t.Errorf("counted %d written and %d left out of %d", f.Written, f.Unselected, len(all))
 			}
 		})
+	}
+}
+
+// TestChooser: what is left out before it is complete is what would be left out
+// afterwards, and counts the same, on hosts with nested logins too.
+func TestChooser(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"bookworm-A", "trixie-A"} {
+		dir := "../../testdata/host/" + host + "/"
+		in := open(t, replay.EvidenceOptions{Paths: []string{dir + "var/log/audit", dir + "sshd.export.gz"}})
+		for name, f := range map[string]replay.Filter{
+			"ssh":     {Scope: replay.ScopeSSH},
+			"person":  {Scope: replay.ScopeAll, Select: &replay.Selection{Users: []string{"root", "carol"}}},
+			"session": {Select: &replay.Selection{Sessions: []string{"3", "4", "unset"}}},
+			"two":     {Select: &replay.Selection{IPs: []string{"203.0.113.0/24", "2001:db8::/32"}, Exes: []string{"sudo", "bash"}}},
+			"type":    {Scope: replay.ScopeAll, Select: &replay.Selection{Types: []string{"SYSCALL", "EXECVE"}, Outcomes: []string{"failed"}}},
+		} {
+			t.Run(host+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				run := func(hide bool) ([]event, *replay.Filter, *replay.Summary) {
+					rec, f := &recorder{text: true}, f
+					f.Next = rec
+					opt := replay.Options{Scope: f.Scope, Workers: 1}
+					if f.Select != nil {
+						sel := *f.Select
+						if err := sel.Check(); err != nil {
+							t.Fatal(err)
+						}
+						f.Select, opt.Known = &sel, sel.Settle
+					}
+					var enc auditevent.EventEncoder = &f
+					if hide {
+						enc = struct{ auditevent.EventEncoder }{&f}
+					}
+					var sources []*ingest.Source
+					for _, src := range in.Sources {
+						own := *src
+						sources = append(sources, &own)
+					}
+					sum, err := replay.Run(sources, enc, opt)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return rec.events, &f, sum
+				}
+				want, all, wantSum := run(true)
+				got, early, gotSum := run(false)
+				if len(want) == 0 || all.LeftOut == 0 {
+					t.Fatalf("asks nothing: %d events, %d left out", len(want), all.LeftOut)
+				}
+				for i := range min(len(want), len(got)) {
+					if want[i].text != got[i].text {
+						t.Fatalf("event %d:\n%s, want\n%s", i, got[i].text, want[i].text)
+					}
+				}
+				if early.Written != all.Written || early.LeftOut != all.LeftOut || early.Unselected != all.Unselected || len(got) != len(want) {
+					t.Errorf("written %d, left out %d (%d), want %d, %d (%d)", early.Written, early.LeftOut, early.Unselected, all.Written, all.LeftOut, all.Unselected)
+				}
+				if diff := cmp.Diff(wantSum, gotSum); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
 	}
 }
 

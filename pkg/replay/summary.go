@@ -82,17 +82,50 @@ func (s *Summary) Read() int64 {
 // counted counts the events on their way to the next encoder.
 type counted struct {
 	next     auditevent.EventEncoder
-	produced tally // by type
-	actions  tally // UserActions by attribution
+	chooser  Chooser // next, where that is worth asking beforehand
+	produced tally   // by type
+	actions  tally   // UserActions by attribution
 }
 
 func (c *counted) Encode(v any) error {
-	e := v.(*auditevent.AuditEvent)
+	c.count(v.(*auditevent.AuditEvent))
+	return c.next.Encode(v)
+}
+
+func (c *counted) count(e *auditevent.AuditEvent) {
 	c.produced.add(e.Type)
 	if e.Type == schema.TypeAction {
 		c.actions.add(schema.Of(e).Session.Attribution)
 	}
-	return c.next.Encode(v)
+}
+
+// Chooser is an encoder that leaves events out, and can say so of many before
+// they are complete.
+type Chooser interface {
+	auditevent.EventEncoder
+	// Narrow reports whether May is worth asking.
+	Narrow() bool
+	// May reports whether an event may be encoded of which its type, time,
+	// source, subjects, session, credential, users and process id are known.
+	// Where it is not, it counts as left out.
+	May(*auditevent.AuditEvent) bool
+}
+
+// narrow gives the Chooser that w is, nil where it chooses nothing beforehand.
+func narrow(w auditevent.EventEncoder) Chooser {
+	if c, ok := w.(Chooser); ok && c.Narrow() {
+		return c
+	}
+	return nil
+}
+
+// wanted is asked of events of sessions before they are complete.
+func (c *counted) wanted(e *auditevent.AuditEvent) bool {
+	if c.chooser.May(e) {
+		return true
+	}
+	c.count(e)
+	return false
 }
 
 // tally counts a few words.

@@ -122,7 +122,7 @@ func (t *SessionTracker) auditEventWithSession(ev *auditd.Event, s *session) err
 		return err
 	}
 	f := t.faceOf(ev, s)
-	if err := t.writeLoginOf(f); err != nil {
+	if err := t.writeLoginOf(f); err != nil || !t.wanted(ev, schema.TypeAction, f) {
 		return err
 	}
 	return t.write(t.compose(ev, &t.out), f)

@@ -8,6 +8,14 @@ func (t *SessionTracker) NeedsProcesses() bool {
 	return len(t.procs.owners) > 0
 }
 
+// NeedsWhole reports whether Event looks at more of an event than
+// auditd.Builder.Begin fills, unless it writes it.
+func (t *SessionTracker) NeedsWhole() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.resolved || !t.opt.AllHaveSes || t.procs.owners != nil || t.shared
+}
+
 // Shares reports whether, once Resolve has decided, several logins share a
 // session, so that the ancestry of its processes matters.
 func (t *SessionTracker) Shares() bool {

@@ -44,6 +44,7 @@ type output struct {
 
 // compose fills o with all of an event but whose it is.
 func (t *SessionTracker) compose(ev *auditd.Event, o *output) *output {
+	ev.Complete()
 	if t.opt.Transient {
 		o.bytes = o.bytes[:0]
 	} else {
@@ -74,6 +75,25 @@ func (t *SessionTracker) compose(ev *auditd.Event, o *output) *output {
 		Type: schema.TypeAction, LoggedAt: time.UnixMilli(ev.Millis).UTC(), Outcome: outcome(ev.Result),
 		Component: "auditd", Target: t.target}
 	return o
+}
+
+// wanted asks whether an event is to be composed, by what is known of it without
+// that: when it was, whose, in which session, by which process.
+func (t *SessionTracker) wanted(ev *auditd.Event, typ string, f *face) bool {
+	if t.opt.Wanted == nil {
+		return true
+	}
+	o := &t.out
+	o.ev = schema.Event{Type: ev.TypeStr}
+	o.proc = schema.Process{PID: ev.PID}
+	o.extra.Reset()
+	o.extra.Event, o.extra.Process = &o.ev, &o.proc
+	o.composeUsers(t, ev)
+	o.event = auditevent.AuditEvent{Metadata: auditevent.EventMetadata{Extra: o.event.Metadata.Extra},
+		Type: typ, LoggedAt: time.UnixMilli(ev.Millis).UTC(), Source: f.source, Subjects: f.subjects}
+	o.extra.Session, o.extra.Credential = &f.sess, f.cred
+	o.extra.Attach(&o.event)
+	return t.opt.Wanted(&o.event)
 }
 
 // composePaths gives the names of the PATH records, as they stand and, where

@@ -22,6 +22,8 @@ type Builder struct {
 	self  outer     // its SYSCALL record
 	main  outer     // its characterising record
 	other outer
+
+	sys, mainAt int // their places in ev.Records, -1 where there is none
 }
 
 // NewBuilder returns a Builder that has seen nothing.
@@ -31,6 +33,15 @@ func NewBuilder() *Builder { return &Builder{norms: make(map[shape]*norm)} }
 // held before is gone; what it holds then points into the records' lines and
 // into memory of its own, which the next Build of the same ev reuses.
 func (b *Builder) Build(recs []*Record, ev *Event) {
+	b.Begin(recs, ev)
+	ev.Complete()
+}
+
+// Begin is Build for who may have no use for the event: it fills what tells
+// what kind of event it is, whose, and when (type, ids and their names, process
+// ids, terminal). The rest is there after ev.Complete, which must come before
+// the Builder begins another event.
+func (b *Builder) Begin(recs []*Record, ev *Event) {
 	ev.reset()
 	if len(recs) == 0 {
 		return
@@ -52,9 +63,20 @@ func (b *Builder) Build(recs []*Record, ev *Event) {
 	b.self.read(ev, sys)
 	b.main.read(ev, main)
 	b.fill(ev, sys, main)
+	b.sys, b.mainAt = sys, main
+	ev.begun = b
+}
+
+// Complete fills what Builder.Begin left open, where it did.
+func (ev *Event) Complete() {
+	b := ev.begun
+	if b == nil {
+		return
+	}
+	ev.begun = nil
 	b.parts(ev)
-	b.claims(ev, main)
-	b.summarise(ev, sys, main)
+	b.claims(ev, b.mainAt)
+	b.summarise(ev, b.sys, b.mainAt)
 }
 
 // keepRecords is up to how many records an event's memory is kept for.

@@ -78,7 +78,8 @@ type Event struct {
 	Sock  *Sock  // SOCKADDR record, or nil
 
 	sock  Sock
-	arena []byte // decoded values
+	arena []byte   // decoded values
+	begun *Builder // that is to complete it
 }
 
 // Path is one PATH record: a file that the syscall touched.
