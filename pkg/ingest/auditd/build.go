@@ -49,7 +49,10 @@ func (b *Builder) Begin(recs []*Record, ev *Event) {
 	b.sort(recs)
 	for i := range b.order {
 		rec := recs[b.order[i].at]
-		if rec.Type != auparse.AUDIT_PATH && rec.Type != auparse.AUDIT_PROCTITLE {
+		switch rec.Type {
+		case auparse.AUDIT_PATH, auparse.AUDIT_PROCTITLE, auparse.AUDIT_CWD, auparse.AUDIT_EXECVE:
+			// No enrichment has a name that is looked for in these.
+		default:
 			rec.Split()
 		}
 		ev.Records = append(ev.Records, rec)
@@ -251,10 +254,13 @@ func (b *Builder) path(ev *Event, r *Record) {
 	ev.Paths = append(ev.Paths, p)
 }
 
+var modeField, nametypeField = []byte(" mode="), []byte(" nametype=")
+
 // pathOf reads a PATH record's body, from which the enrichment need not have
 // been cut where the last field that is wanted is there.
 func (b *Builder) pathOf(ev *Event, body []byte) (p Path, whole bool) {
 	f := fields{b: body}
+	f.over("item=")
 	for {
 		name, v, ok := f.next()
 		if !ok {
@@ -265,10 +271,10 @@ func (b *Builder) pathOf(ev *Event, body []byte) (p Path, whole bool) {
 			if !absent(v) {
 				p.Name = ev.text(v)
 			}
-			f.skipTo(" mode=") // over numbers, which are most of the record
+			f.skipTo(modeField) // over numbers, which are most of the record
 		case "mode":
 			p.Mode, p.HasMode = octal(v)
-			f.skipTo(" nametype=")
+			f.skipTo(nametypeField)
 		case "nametype", "objtype": // kernels before 4.1 say objtype
 			p.NameType = b.str(v)
 			return p, true // what follows are capabilities

@@ -209,13 +209,15 @@ func fingerprintOf(fp []byte) string {
 	return ""
 }
 
+var sesField = []byte(" ses=")
+
 // Sessionless reports, by a look at the bytes alone, whether the records state
 // that their event is of no session: all that state one have ses=4294967295.
 func Sessionless(recs []*Record) bool {
 	found := false
 	for i := range recs {
 		body := recs[i].Body
-		at := index(body, " ses=")
+		at := index(body, sesField)
 		if at < 0 {
 			if recs[i].Type == auparse.AUDIT_SYSCALL {
 				return false

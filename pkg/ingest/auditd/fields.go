@@ -88,7 +88,7 @@ func indexOr(b []byte, i int, c byte) int {
 }
 
 // skipTo goes on to the next pair that starts with s, where there is one.
-func (f *fields) skipTo(s string) {
+func (f *fields) skipTo(s []byte) {
 	if i := index(f.b[f.pos:], s); i > 0 {
 		f.pos += i
 	}
@@ -96,16 +96,16 @@ func (f *fields) skipTo(s string) {
 
 // index is bytes.Index for what begins with a blank: that looks for the first
 // byte, of which a record is full, unless what it searches is short.
-func index(b []byte, s string) int {
+func index(b, s []byte) int {
 	const short = 64
 	for at := 0; ; at += short - len(s) + 1 {
 		if len(b)-at <= short {
-			if i := bytes.Index(b[at:], []byte(s)); i >= 0 {
+			if i := bytes.Index(b[at:], s); i >= 0 {
 				return at + i
 			}
 			return -1
 		}
-		if i := bytes.Index(b[at:at+short], []byte(s)); i >= 0 {
+		if i := bytes.Index(b[at:at+short], s); i >= 0 {
 			return at + i
 		}
 	}

@@ -33,13 +33,13 @@ func TestIndexOr(t *testing.T) {
 func TestIndex(t *testing.T) {
 	t.Parallel()
 	for n := range 300 {
-		for _, s := range []string{" ses=", " nametype="} {
+		for _, s := range [][]byte{sesField, nametypeField} {
 			b := bytes.Repeat([]byte("a b= s=e "), 40)[:n]
 			if got := index(b, s); got != -1 {
 				t.Errorf("%d bytes: found at %d", n, got)
 			}
 			b = append(append(b, s...), " ses= nametype="...)
-			if got, want := index(b, s), bytes.Index(b, []byte(s)); got != want {
+			if got, want := index(b, s), bytes.Index(b, s); got != want {
 				t.Errorf("%q behind %d bytes: at %d, want %d", s, n, got, want)
 			}
 		}

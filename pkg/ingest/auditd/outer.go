@@ -28,6 +28,9 @@ func (o *outer) read(ev *Event, at int) {
 	}
 	o.has = true
 	f := fields{b: ev.Records[at].Body}
+	if ev.Records[at].Type == auparse.AUDIT_SYSCALL {
+		o.syscallOrder(&f)
+	}
 	for {
 		name, v, ok := f.next()
 		if !ok {
@@ -50,6 +53,35 @@ func (o *outer) read(ev *Event, at int) {
 		} else if !bytes.Equal(*dst, v) {
 			ev.contradict("", name, v, *dst)
 		}
+	}
+}
+
+// syscallOrder reads what a SYSCALL record begins with, in the order in which
+// the kernel writes it (audit_log_exit in kernel/auditsc.c), as far as the
+// record keeps to that and each value is plain: nobody need be asked then what
+// a field is called and whether it was there before.
+func (o *outer) syscallOrder(f *fields) {
+	b, i := f.b, 0
+	for _, e := range [...]struct {
+		name string
+		dst  *[]byte
+	}{{"arch=", &o.arch}, {" syscall=", &o.syscall}, {" success=", &o.success}, {" exit=", &o.exit},
+		{" a0=", nil}, {" a1=", nil}, {" a2=", nil}, {" a3=", nil}, {" items=", nil},
+		{" ppid=", &o.ppid}, {" pid=", &o.pid}, {" auid=", &o.auid}, {" uid=", &o.uid}, {" gid=", nil}, {" euid=", &o.euid},
+		{" suid=", nil}, {" fsuid=", nil}, {" egid=", nil}, {" sgid=", nil}, {" fsgid=", nil}, {" tty=", &o.tty}, {" ses=", &o.ses}} {
+		if !hasPrefix(b[i:], e.name) {
+			return
+		}
+		first := i + len(e.name)
+		end := indexOr(b, first, ' ')
+		if first == end || b[first] == '"' || b[first] == '\'' || b[end-1] == ',' || b[end-1] == ')' && b[first] != '(' {
+			return
+		}
+		if e.dst != nil {
+			*e.dst = b[first:end:end]
+		}
+		i = end
+		f.pos = i
 	}
 }
 

@@ -107,10 +107,7 @@ func (p *hint) header(line []byte) (h header, ok bool) {
 		return h, false
 	}
 	typ := n + len("type=")
-	end := typ
-	for end < len(line) && line[end] != ' ' {
-		end++
-	}
+	end := indexOr(line, typ, ' ')
 	if end == typ || end == len(line) || !hasPrefix(line[end+1:], "msg=audit(") {
 		return h, false
 	}

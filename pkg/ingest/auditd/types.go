@@ -14,7 +14,7 @@ var types = newTypeTable()
 
 func newTypeTable() *typeTable {
 	t := new(typeTable)
-	for typ := auparse.AuditMessageType(0); typ < 1<<12; typ++ {
+	for typ := auparse.AuditMessageType(auparse.AUDIT_GET); typ <= auparse.AUDIT_LAST_USER_MSG2; typ++ {
 		name := typ.String()
 		if known, err := auparse.GetAuditMessageType(name); err != nil || known != typ || hasPrefix([]byte(name), "UNKNOWN") {
 			continue
