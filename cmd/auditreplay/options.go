@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"auditreplay/pkg/ingest/journal"
 	"auditreplay/pkg/ingest/syslog"
 	"auditreplay/pkg/replay"
+	"auditreplay/pkg/safe"
 
 	"github.com/metal-toolbox/auditevent"
 	"github.com/spf13/cobra"
@@ -86,7 +88,19 @@ func (o *options) logger(stderr io.Writer) (*zap.SugaredLogger, error) {
 	}
 	cfg := zap.NewProductionEncoderConfig()
 	cfg.TimeKey = ""
-	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(cfg), zapcore.AddSync(stderr), level)).Sugar(), nil
+	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(cfg), zapcore.AddSync(safeLog{stderr}), level)).Sugar(), nil
+}
+
+// safeLog makes what is logged, a line a Write, safe for a terminal.
+type safeLog struct{ w io.Writer }
+
+func (l safeLog) Write(p []byte) (int, error) {
+	parts := strings.Split(strings.TrimSuffix(string(p), "\n"), "\t") // of which zap makes the line
+	for i := range parts {
+		parts[i] = safe.Terminal(parts[i])
+	}
+	_, err := io.WriteString(l.w, strings.Join(parts, "\t")+"\n")
+	return len(p), err
 }
 
 // evidence finds and opens the evidence and refuses what is none.
@@ -135,11 +149,28 @@ func (o *options) check() (scope replay.Scope, sel *replay.Selection, err error)
 	if o.year != 0 && (o.year < 1970 || o.year > 9999) {
 		return scope, nil, fmt.Errorf("--year: %d is no year of a log", o.year)
 	}
+	if err = o.checkMachine(); err != nil {
+		return scope, nil, err
+	}
 	if o.update && o.golden == "" {
 		return scope, nil, errors.New("--update: needs --golden")
 	}
 	sel, err = o.selection.read(o)
 	return scope, sel, err
+}
+
+// checkMachine reads --machine-id as the evidence has it: 32 hex digits
+// (machine-id(5)), in which people also write the dashes of a UUID.
+func (o *options) checkMachine() error {
+	if o.machineID == "" {
+		return nil
+	}
+	id := strings.ToLower(strings.ReplaceAll(o.machineID, "-", ""))
+	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+		return fmt.Errorf("--machine-id: %q is no machine id: give the 32 hex digits of etc/machine-id", o.machineID)
+	}
+	o.machineID = id
+	return nil
 }
 
 // replayOptions are what the flags and the evidence say of a run.

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+
+	"auditreplay/pkg/safe"
 
 	"github.com/spf13/cobra"
 )
@@ -40,6 +43,7 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	onlyShells(root)
 	err := root.Execute()
 	if err == nil {
 		return exitDone
@@ -49,9 +53,40 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		s = &status{exitError, err}
 	}
 	if s.err != nil {
-		fmt.Fprintf(stderr, "auditreplay: %v\n", s.err)
+		fmt.Fprintf(stderr, "auditreplay: %s\n", safe.Terminal(oneLine(s.err.Error())))
 	}
 	return s.code
+}
+
+// oneLine gives cobra's guess at a command that was meant, which is a list, a
+// place in the line.
+func oneLine(text string) string {
+	text, guess, ok := strings.Cut(text, "\n\nDid you mean this?\n\t")
+	if !ok {
+		return text
+	}
+	return text + "; did you mean " + strings.ReplaceAll(strings.TrimSpace(guess), "\n\t", ", ") + "?"
+}
+
+// onlyShells makes the completion for a shell that is not known an error: of
+// itself cobra writes help, and a script would take that for the completion.
+func onlyShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	cmd, _, err := root.Find([]string{"completion"})
+	if err != nil || cmd == root {
+		return
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		var known []string
+		for _, shell := range cmd.Commands() {
+			known = append(known, shell.Name())
+		}
+		if len(args) > 0 {
+			return fmt.Errorf("completion: %q is none of %s", args[0], strings.Join(known, ", "))
+		}
+		return nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 func newRoot() *cobra.Command {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"auditreplay/pkg/safe"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -188,6 +190,43 @@ func TestOutputIsALink(t *testing.T) {
 	}
 	if data, err := os.ReadFile(target); err != nil || string(data) != "precious\n" {
 		t.Errorf("written through the link: %q, %v", data, err)
+	}
+}
+
+// No name of a file or host gets to the terminal as anything but what it is: in
+// no error, no line of the log and no closing summary.
+func TestErrorsAreSafe(t *testing.T) {
+	t.Parallel()
+	const hostile = "a\x1b]0;title\x07\u202e\x9bz.log"
+	var audit strings.Builder
+	session(&audit, 1767323045, 10, 500, 1)
+	whole := strings.ReplaceAll(audit.String(), "type=", "node=h\x1b[2J type=")
+	cut := strings.TrimSuffix(whole, "\n")
+	for _, test := range []struct {
+		text string
+		args []string
+		want string
+	}{
+		{"junk\x00\x01", []string{"file"}, "auditreplay: "},
+		{cut, []string{"file"}, "damage "},
+		{"\x00\x00" + whole, []string{"file"}, "damage "},
+		{whole + "type=nonsense\n", []string{"file"}, "rejected "},
+		{whole + "type=nonsense\n", []string{"file", "--log-level", "warn"}, "warn\t"},
+		{whole + "type=nonsense\n", []string{"file", "--strict"}, "auditreplay: "},
+		{"", []string{"file"}, "empty "},
+		{whole, []string{"explain", "9", "--boot", "nope"}, "auditreplay: "},
+	} {
+		_, errs, _ := onCommandLine(t, map[string]string{hostile: test.text}, test.args...)
+		if !strings.Contains(errs, test.want) || !strings.Contains(errs, `\x1b`) {
+			t.Errorf("%q: no %q with the name in\n%q", test.args, test.want, errs)
+		}
+		for line := range strings.Lines(errs) {
+			for _, part := range strings.Split(strings.TrimSuffix(line, "\n"), "\t") {
+				if part != safe.Terminal(part) {
+					t.Errorf("%q: %q", test.args, line)
+				}
+			}
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/auditd"
 	"auditreplay/pkg/ingest/syslog"
+	"auditreplay/pkg/safe"
 
 	"github.com/elastic/go-libaudit/v2/auparse"
 )
@@ -481,7 +482,7 @@ func (c *ClockSummary) writeText(w io.Writer, name string) {
 	for _, z := range c.Zones {
 		label := ""
 		if z.Name != "" {
-			label = " for " + z.Name
+			label = " for " + safe.Terminal(z.Name)
 		}
 		fmt.Fprintf(w, "zone      %s: %s%s (%s)\n", name, z.Zone, label, z.From)
 	}

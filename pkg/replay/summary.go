@@ -226,21 +226,22 @@ func (s *Summary) WriteText(w io.Writer) {
 	fmt.Fprintf(w, "read      %d lines and entries of %s: %d evidence, %d duplicate, %d irrelevant, %d rejected\n",
 		s.Read(), plural(len(s.Sources), "source"), evidence, duplicate, irrelevant, rejected)
 	if len(kinds) > 0 {
-		fmt.Fprintf(w, "          irrelevant: %s\n", byCount(kinds))
+		fmt.Fprintf(w, "          irrelevant: %s\n", safe.Terminal(byCount(kinds)))
 	}
 	for _, h := range s.Hosts {
-		fmt.Fprintf(w, "host      %s, %s\n", orUnnamed(h.Name), plural(len(h.Boots), "boot"))
+		fmt.Fprintf(w, "host      %s, %s\n", safe.Terminal(orUnnamed(h.Name)), plural(len(h.Boots), "boot"))
 	}
 	fmt.Fprintf(w, "logins    %d accepted (%d joined to their session, %d not), %d refused\n", s.Accepted, s.Joined, s.Unjoined, s.Refused)
 	fmt.Fprintf(w, "events    %d audit events: by attribution %s; %d of no session\n", s.Events, byCount(s.Actions), s.Produced[schema.TypeSystem])
 	fmt.Fprintf(w, "written   %d, left out by scope %d, by filters %d\n", s.Written, s.LeftOut-s.Filtered, s.Filtered)
 	for i := range s.Sources {
-		s.Sources[i].Clock.writeText(w, s.Sources[i].Name)
+		name := safe.Terminal(s.Sources[i].Name)
+		s.Sources[i].Clock.writeText(w, name)
 		if skew := s.Sources[i].ClockSkew; skew != 0 {
-			fmt.Fprintf(w, "clock     %s is %+.3f s off the audit log\n", s.Sources[i].Name, skew)
+			fmt.Fprintf(w, "clock     %s is %+.3f s off the audit log\n", name, skew)
 		}
 		if n := s.Sources[i].Counts.NULs; n > 0 {
-			fmt.Fprintf(w, "damage    %s: %d NUL bytes (the host was reset)\n", s.Sources[i].Name, n)
+			fmt.Fprintf(w, "damage    %s: %d NUL bytes (the host was reset)\n", name, n)
 		}
 	}
 	for _, what := range s.FirstRejects {
@@ -258,7 +259,7 @@ func (s *Summary) WriteText(w io.Writer) {
 		fmt.Fprintf(w, "skipped   %s\n", safe.Terminal(byCount(s.Skipped)))
 	}
 	for _, d := range s.Damage {
-		fmt.Fprintf(w, "damage    %s\n", d)
+		fmt.Fprintf(w, "damage    %s\n", safe.Terminal(d))
 	}
 	if s.Late > 0 {
 		fmt.Fprintf(w, "late      %s after their event was closed\n", plural(int(s.Late), "record"))
