@@ -109,6 +109,9 @@ func (o *followOptions) open(cmd *cobra.Command) (_ *follower, err error) {
 	}
 	f := &follower{opt: o, log: log, stderr: cmd.ErrOrStderr()}
 	local := o.audit == ""
+	if err := o.checkMachine(); err != nil { // a flag: what the host's own file says is taken as it is
+		return nil, err
+	}
 	o.defaults()
 	if err := o.apart(); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 
 	"auditreplay/pkg/report"
@@ -61,6 +62,9 @@ have recorded commands it says so, and never 0.` + inputHelp,
 				return report.SessionsOptions{Format: o.format, Width: o.columns, Color: o.colored, Wide: o.wide,
 					By: o.by, Failed: o.failed, Zone: o.in}
 			}
+			if o.failed && o.by != "" {
+				return errors.New("--by: not with --failed, which groups by the source")
+			}
 			return o.show(cmd, args, func() error { return opt().Validate() },
 				func(w io.Writer) closer { return report.NewSessions(w, opt()) })
 		},
@@ -71,7 +75,6 @@ have recorded commands it says so, and never 0.` + inputHelp,
 	f.StringVar(&o.format, "format", report.Table, "`form` of the rows: table, csv or json (one object a line)")
 	f.StringVar(&o.by, "by", "", "summarise by person, key, ip, account or host instead")
 	f.BoolVar(&o.failed, "failed", false, "show refused logins, grouped by their source, instead")
-	cmd.MarkFlagsMutuallyExclusive("by", "failed")
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -62,6 +63,9 @@ func (x *Explainer) Explain() (*Explanation, error) {
 	default:
 		e, err = x.explainLogin()
 	}
+	if errors.Is(err, ErrNotFound) {
+		err = x.notThere()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +82,28 @@ func placeOf(host, boot string) string {
 		return "boot " + safe.Terminal(boot)
 	}
 	return "host " + safe.Terminal(host) + ", boot " + safe.Terminal(boot)
+}
+
+// notThere is ErrNotFound; where the options let no boot through at all, with
+// the boots that there are.
+func (x *Explainer) notThere() error {
+	const most = 20
+	var places []string
+	boots := 0
+	for _, h := range x.c.Hosts {
+		for _, b := range h.Boots {
+			if x.wanted(h.Name, b.ID) {
+				return ErrNotFound
+			}
+			if boots++; boots <= most {
+				places = append(places, placeOf(h.Name, b.ID))
+			}
+		}
+	}
+	if boots > most {
+		places = append(places, fmt.Sprintf("and %d more", boots-most))
+	}
+	return fmt.Errorf("%w: no boot fits --host and --boot; there are: %s", ErrNotFound, strings.Join(places, "; "))
 }
 
 func ambiguous(what string, places []string) error {
