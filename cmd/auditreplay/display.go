@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -29,31 +31,21 @@ type display struct {
 }
 
 func (d *display) flags(cmd *cobra.Command, wide string) {
+	widthFlag(cmd, &d.width, "no limit")
 	f := cmd.Flags()
-	f.IntVar(&d.width, "width", 0, "fit this many `columns`; 0 is the terminal's width, and no limit where there is no terminal")
 	f.BoolVar(&d.wide, "wide", false, wide)
 	f.StringVar(&d.color, "color", "auto", "`when` to use colours: auto (on a terminal, unless NO_COLOR is set), always or never")
 	f.StringVar(&d.zone, "zone", "UTC", "show times in this `zone`: +02:00, Europe/Berlin")
 }
 
 // settle works out how to show a view that goes to that output.
-func (d *display) settle(cmd *cobra.Command, output string) error {
-	terminal := 0 // its width
-	if f, ok := cmd.OutOrStdout().(*os.File); ok && (output == "" || output == "-") {
-		terminal = terminalWidth(f)
+func (d *display) settle(cmd *cobra.Command, output string) (err error) {
+	var terminal int
+	if d.columns, terminal, err = columnsFor(cmd, output, d.width); err != nil {
+		return err
 	}
-	switch {
-	case d.width < 0:
-		return fmt.Errorf("--width: %d is negative", d.width)
-	case d.width > 0:
-		d.columns = d.width
-	case terminal > 0:
-		d.columns = terminal
-	default:
-		d.columns = -1
-		if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 && (output == "" || output == "-") {
-			d.columns = n
-		}
+	if d.wide && d.width > 0 {
+		return errors.New("--width: not with --wide, which cuts nothing")
 	}
 	switch d.color {
 	case "auto":
@@ -69,6 +61,41 @@ func (d *display) settle(cmd *cobra.Command, output string) error {
 	}
 	d.in = zone
 	return nil
+}
+
+// widthFlag registers --width. otherwise is what 0 means where there is no
+// terminal.
+func widthFlag(cmd *cobra.Command, to *int, otherwise string) {
+	cmd.Flags().IntVar(to, "width", 0, "fit this many `columns`; 0 is the terminal's width, and "+otherwise+" where there is no terminal")
+}
+
+// columnsFor gives how wide the text may be that goes to an output: what
+// --width says, else the width of the terminal, else COLUMNS; -1 where nothing
+// says so. terminal is the terminal's width, 0 where there is none.
+func columnsFor(cmd *cobra.Command, output string, width int) (columns, terminal int, err error) {
+	shown := output == "" || output == "-"
+	if f, ok := cmd.OutOrStdout().(*os.File); ok && shown {
+		terminal = terminalWidth(f)
+	}
+	switch {
+	case width < 0:
+		return 0, 0, fmt.Errorf("--width: %d is negative", width)
+	case width > 0:
+		return width, terminal, nil
+	case terminal > 0:
+		return terminal, terminal, nil
+	}
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 && shown {
+		return n, 0, nil
+	}
+	return -1, 0, nil
+}
+
+// proseColumns is columnsFor for paragraphs, which are wrapped and not cut: 0,
+// the same for every machine, where nothing says how wide they may be.
+func (o *options) proseColumns(cmd *cobra.Command, width int) (int, error) {
+	columns, _, err := columnsFor(cmd, cmp.Or(o.golden, o.output), width)
+	return max(columns, 0), err
 }
 
 // terminalWidth gives the width of a terminal, 80 where it does not know, and

@@ -14,6 +14,7 @@ import (
 func newExplain() *cobra.Command {
 	var o options
 	var format, boot string
+	var width int
 	cmd := &cobra.Command{
 		Use:   "explain ID PATH...",
 		Short: "Why an event, session or login was given to that credential, with the lines that say so",
@@ -41,19 +42,29 @@ ID is an audit event (1679060258.126:30361, as event.id has it), an audit sessio
 			if format != "text" && format != "json" {
 				return fmt.Errorf("--format: %q is none of text, json", format)
 			}
-			return runExplain(cmd, &o, target, boot, format, args[1:])
+			columns, err := o.proseColumns(cmd, width)
+			if err != nil {
+				return err
+			}
+			return runExplain(cmd, &o, target, boot, args[1:], func(w io.Writer, e *explain.Explanation) error {
+				if format == "json" {
+					return e.WriteJSON(w)
+				}
+				return e.WriteText(w, columns)
+			})
 		},
 	}
 	o.register(cmd)
 	without(cmd, selecting[:]...)
 	cmd.Flags().StringVar(&format, "format", "text", "`form`: text or json")
+	widthFlag(cmd, &width, "80")
 	cmd.Flags().StringVar(&boot, "boot", "", "the boot of the session or event: its `id`, or the start of it")
 	return cmd
 }
 
 // runExplain replays the evidence and explains. --host names the host that is
 // meant; where there is one host alone it gives that its name, as everywhere.
-func runExplain(cmd *cobra.Command, o *options, target explain.Target, boot, format string, args []string) error {
+func runExplain(cmd *cobra.Command, o *options, target explain.Target, boot string, args []string, write func(io.Writer, *explain.Explanation) error) error {
 	in, err := o.evidence(cmd, args)
 	if err != nil {
 		return err
@@ -75,10 +86,7 @@ func runExplain(cmd *cobra.Command, o *options, target explain.Target, boot, for
 			if err != nil {
 				return err
 			}
-			if format == "json" {
-				return e.WriteJSON(w)
-			}
-			return e.WriteText(w)
+			return write(w, e)
 		})
 		switch {
 		case errors.Is(err, errAgain):

@@ -49,7 +49,7 @@ func (o *options) showProgress(stdout, stderr io.Writer) (p *replay.Progress, st
 
 // drawProgress draws until end is closed, and leaves nothing behind. Each stage
 // has a bar of its own: their speeds differ, and with them the time left.
-func drawProgress(p *replay.Progress, term io.Writer, end <-chan struct{}) {
+func drawProgress(p *replay.Progress, term *os.File, end <-chan struct{}) {
 	shown := &gate{w: term, from: time.Now().Add(showAfter)}
 	var bar *progressbar.ProgressBar
 	var drawn replay.Stage
@@ -65,7 +65,7 @@ func drawProgress(p *replay.Progress, term io.Writer, end <-chan struct{}) {
 		if stage, done, total := p.Now(); total > 0 {
 			if bar == nil || stage != drawn {
 				clear()
-				bar, drawn = newBar(stages[stage], total, shown), stage
+				bar, drawn = newBar(stages[stage], total, terminalWidth(term), shown), stage
 			}
 			_ = bar.Set64(min(done, total-1)) // full, it would begin a line of its own
 		}
@@ -91,9 +91,29 @@ func (g *gate) Write(p []byte) (int, error) {
 	return g.w.Write(p)
 }
 
-func newBar(what string, total int64, term io.Writer) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(total, progressbar.OptionSetWriter(term), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowBytes(true), progressbar.OptionShowCount(), progressbar.OptionShowTotalBytes(true), progressbar.OptionSetWidth(16),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionSetTheme(progressbar.ThemeASCII), progressbar.OptionUseANSICodes(true))
+// What a bar takes at most, beside what it is called: its own frame with the
+// share, how many bytes of how many and how fast, and the time left.
+const (
+	barWidth = 16
+	barFrame = len(" 100% []  ")
+	barBytes = len("(1000 MB/1000 GB, 1000 MB/s) ")
+	barTime  = len("[59m59s:99h59m59s] ")
+)
+
+// newBar makes a bar that fits a line of a terminal: one that goes on to the
+// next would not be drawn over. What tells least goes first.
+func newBar(what string, total int64, columns int, term io.Writer) *progressbar.ProgressBar {
+	if columns < len(what)+barFrame+barWidth/2 {
+		what = ""
+	}
+	room := columns - len(what) - barFrame - barWidth
+	bytes, timed := room >= barBytes, room >= barBytes+barTime
+	opt := []progressbar.Option{progressbar.OptionSetWriter(term), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowBytes(bytes), progressbar.OptionShowTotalBytes(bytes), progressbar.OptionSetWidth(max(1, min(barWidth, barWidth+room))),
+		progressbar.OptionSetPredictTime(timed), progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetTheme(progressbar.ThemeASCII), progressbar.OptionUseANSICodes(true)}
+	if bytes {
+		opt = append(opt, progressbar.OptionShowCount())
+	}
+	return progressbar.NewOptions64(total, opt...)
 }

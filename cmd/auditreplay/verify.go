@@ -22,6 +22,7 @@ import (
 func newVerify() *cobra.Command {
 	var o options
 	var format, made string
+	var width int
 	cmd := &cobra.Command{
 		Use:   "verify PATH...",
 		Short: "What the evidence holds and what it lacks",
@@ -43,27 +44,37 @@ It exits with 4 where it found something, and with 3 where the input was damaged
 			return o.args(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runVerify(cmd, &o, format, made, args)
+			columns, err := o.proseColumns(cmd, width)
+			if err != nil {
+				return err
+			}
+			if format != "text" && format != "json" {
+				return fmt.Errorf("--format: %q is none of text, json", format)
+			}
+			return runVerify(cmd, &o, made, args, func(w io.Writer, r *verify.Report) error {
+				if format == "json" {
+					return r.WriteJSON(w)
+				}
+				return r.WriteText(w, columns)
+			})
 		},
 	}
 	o.register(cmd)
 	without(cmd, selecting[:]...)
 	cmd.Flags().StringVar(&format, "format", "text", "`form` of the findings: text or json (one object a line)")
+	widthFlag(cmd, &width, "80")
 	cmd.Flags().StringVar(&made, "manifest", "", "check the inputs and the output that this `file` names, as file --manifest wrote it, against their SHA-256")
 	return cmd
 }
 
-func runVerify(cmd *cobra.Command, o *options, format, made string, args []string) error {
-	if format != "text" && format != "json" {
-		return fmt.Errorf("--format: %q is none of text, json", format)
-	}
+func runVerify(cmd *cobra.Command, o *options, made string, args []string, write func(io.Writer, *verify.Report) error) error {
 	report := new(verify.Report)
 	if made != "" {
 		if err := checkManifest(report, made); err != nil {
 			return err
 		}
 		if len(args) == 0 && len(o.roots) == 0 {
-			return finishVerify(o, cmd, report, format)
+			return finishVerify(o, cmd, report, write)
 		}
 	}
 	in, err := o.evidence(cmd, args)
@@ -85,7 +96,7 @@ func runVerify(cmd *cobra.Command, o *options, format, made string, args []strin
 			r := v.Report(sum)
 			r.Manifest, r.Findings = report.Manifest, append(report.Findings, r.Findings...)
 			found = len(r.Findings)
-			return writeReport(w, r, format)
+			return write(w, r)
 		})
 	switch {
 	case err != nil:
@@ -127,21 +138,14 @@ func notThere(path string) bool {
 	return path == "-" || err != nil || !info.IsDir() && !info.Mode().IsRegular()
 }
 
-func writeReport(w io.Writer, r *verify.Report, format string) error {
-	if format == "json" {
-		return r.WriteJSON(w)
-	}
-	return r.WriteText(w)
-}
-
 // finishVerify writes what was found without replaying any evidence.
-func finishVerify(o *options, cmd *cobra.Command, r *verify.Report, format string) error {
+func finishVerify(o *options, cmd *cobra.Command, r *verify.Report, write func(io.Writer, *verify.Report) error) error {
 	out, err := replay.CreateOutput(o.output, cmd.OutOrStdout(), replay.OutputOptions{Force: o.force})
 	if err != nil {
 		return err
 	}
 	defer out.Abort()
-	if err := writeReport(out, r, format); err != nil {
+	if err := write(out, r); err != nil {
 		return err
 	}
 	if _, err := out.Commit(); err != nil {

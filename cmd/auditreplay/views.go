@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io"
 
@@ -28,7 +29,7 @@ type closer interface {
 // show runs a command whose view is made by make, once the options have been
 // checked by validate.
 func (o *viewOptions) show(cmd *cobra.Command, args []string, validate func() error, make func(io.Writer) closer) error {
-	if err := o.settle(cmd, o.output); err != nil {
+	if err := o.settle(cmd, cmp.Or(o.golden, o.output)); err != nil {
 		return err
 	}
 	if err := validate(); err != nil {

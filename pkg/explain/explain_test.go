@@ -293,7 +293,7 @@ func leads(t *testing.T, e *explain.Explanation, address string) {
 		t.Errorf("%s: Accepted line in step %d, record in step %d", e.ID, accepted, record)
 	}
 	var text strings.Builder
-	if err := e.WriteText(&text); err != nil {
+	if err := e.WriteText(&text, 0); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(text.String()) {

@@ -20,9 +20,10 @@ func (e *Explanation) WriteJSON(w io.Writer) error {
 // maxShown is how much of one line the text shows; the JSON has all of it.
 const maxShown = 1200
 
-// WriteText writes the explanation for people.
-func (e *Explanation) WriteText(w io.Writer) error {
-	p := prose.NewWriter(w)
+// WriteText writes the explanation for people, in lines of so many columns; 0
+// is 80.
+func (e *Explanation) WriteText(w io.Writer, columns int) error {
+	p := prose.NewWriter(w, columns)
 	head := fmt.Sprintf("%s %s", strings.ToUpper(e.Sort[:1])+e.Sort[1:], e.ID)
 	if e.Host != "" {
 		head += ", host " + e.Host

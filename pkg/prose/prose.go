@@ -12,16 +12,27 @@ import (
 	"auditreplay/pkg/safe"
 )
 
-// Width is how many columns a Writer fills.
+// Width is how many columns a Writer fills where nothing else is said.
 const Width = 80
+
+// least is how many it fills at least: with indents of up to eight, words are
+// left, not letters.
+const least = 20
 
 // Writer writes paragraphs. Errors are told by Flush.
 type Writer struct {
-	w *bufio.Writer
+	w     *bufio.Writer
+	width int
 }
 
-// NewWriter returns a Writer that writes to w.
-func NewWriter(w io.Writer) *Writer { return &Writer{bufio.NewWriter(w)} }
+// NewWriter returns a Writer that writes lines of so many columns to w; 0 is
+// Width, and less than 20 is 20.
+func NewWriter(w io.Writer, columns int) *Writer {
+	if columns == 0 {
+		columns = Width
+	}
+	return &Writer{bufio.NewWriter(w), max(columns, least)}
+}
 
 // Flush writes what is left, and tells of the first error.
 func (p *Writer) Flush() error { return p.w.Flush() }
@@ -40,11 +51,11 @@ func (p *Writer) Para(indent int, text string) {
 	}
 	for _, word := range strings.Split(safe.Terminal(text), " ") {
 		n := safe.Width(word)
-		if !first && used+1+n > Width {
+		if !first && used+1+n > p.width {
 			flush()
 		}
-		for used+n > Width { // one long word: a path, a key
-			part := cut(word, Width-used)
+		for used+n > p.width { // one long word: a path, a key
+			part := cut(word, p.width-used)
 			line += part
 			flush()
 			word = word[len(part):]

@@ -55,8 +55,8 @@ func TestWidth(t *testing.T) {
 	for file, a := range archives(t) {
 		events := decode(t, a.Files[0].Data)
 		for _, name := range forPeople() {
-			for _, cells := range []int{40, 60, 79, 80, 100, 119, 120, 132, 200, 300} {
-				if cells < 80 && !strings.HasPrefix(name, "sessions") {
+			for _, cells := range []int{20, 40, 60, 79, 80, 100, 119, 120, 132, 200, 300} {
+				if cells < 80 && strings.HasPrefix(name, "tree") || cells < 40 && strings.HasPrefix(name, "sessions") {
 					continue
 				}
 				out := show(t, fmt.Sprintf("%s width=%d", name, cells), events)

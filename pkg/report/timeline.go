@@ -97,14 +97,20 @@ func (v *Timeline) early(e *auditevent.AuditEvent, x *schema.Extra) bool {
 	return s != nil && e.Type == schema.TypeAction && s.starting() == &s.early && x.Process != nil && x.Process.PID != s.leader
 }
 
+// piece is a part of a line before what was done.
+type piece struct {
+	ink  ink
+	text string
+	max  int // columns of the text, in parts of the line; 0: all
+}
+
+// leastDone is how many columns what was done is left at least, where it has as
+// many: before that the pieces go that say less.
+const leastDone = 12
+
 // line is the event as text. Where it is too long, what was done is cut, and
 // never its outcome.
 func (v *Timeline) line(e *auditevent.AuditEvent, x *schema.Extra, early bool) string {
-	type piece struct {
-		ink  ink
-		text string
-		max  int // columns of the text, in parts of the line; 0: all
-	}
 	what, outcome := sentence(e, x)
 	pieces := []piece{{dim, in(e.LoggedAt, v.opt.Zone).Format(clockDate), 0}}
 	if v.opt.Wide {
@@ -121,17 +127,6 @@ func (v *Timeline) line(e *auditevent.AuditEvent, x *schema.Extra, early bool) s
 		what = duringLogin + what
 	}
 	pieces = append(pieces, piece{changedInk(changed), who, 5}, piece{noInk, eventTTY(x), 8})
-	var b strings.Builder
-	used := 0
-	for _, p := range pieces {
-		if text := safe.Terminal(p.text); text != "" {
-			if limit > 0 && p.max > 0 {
-				text = safe.Truncate(text, max(8, limit/p.max))
-			}
-			b.WriteString(painted(v.opt.Color, p.ink, text) + " ")
-			used += safe.Width(text) + 1
-		}
-	}
 	tail := ""
 	if outcome != "" {
 		tail = "   (" + safe.Terminal(outcome) + ")"
@@ -140,14 +135,48 @@ func (v *Timeline) line(e *auditevent.AuditEvent, x *schema.Extra, early bool) s
 	if v.opt.Wide && x.Event != nil && x.Event.ID != "" {
 		tail += "  [" + safe.Terminal(x.Event.ID) + "]"
 	}
+	head, used := v.head(pieces, limit, safe.Width(tail)+min(safe.Width(what), leastDone))
 	if limit > 0 {
 		what = safe.Truncate(what, max(1, limit-used-safe.Width(tail)))
+		tail = safe.Truncate(tail, max(0, limit-used-safe.Width(what)))
 	}
 	c := noInk
 	if e.Outcome == schema.Failed {
 		c = red
 	}
-	return b.String() + painted(v.opt.Color, c, what+tail) + "\n"
+	return head + painted(v.opt.Color, c, what+tail) + "\n"
+}
+
+// head puts the pieces side by side and gives their width. Where that and rest
+// are more than limit (0: no limit), the terminal, the account and the day go,
+// in this order, and then whatever is last.
+func (v *Timeline) head(pieces []piece, limit, rest int) (string, int) {
+	kept := pieces[:0]
+	used := 0
+	for _, p := range pieces {
+		if p.text = safe.Terminal(p.text); p.text == "" {
+			continue
+		}
+		if limit > 0 && p.max > 0 {
+			p.text = safe.Truncate(p.text, max(8, limit/p.max))
+		}
+		kept = append(kept, p)
+		used += safe.Width(p.text) + 1
+	}
+	for limit > 0 && used+rest > limit && len(kept) > 0 {
+		if day, clock, ok := strings.Cut(kept[0].text, " "); ok && len(kept) <= 2 {
+			kept[0].text = clock
+			used -= len(day) + 1
+			continue
+		}
+		used -= safe.Width(kept[len(kept)-1].text) + 1
+		kept = kept[:len(kept)-1]
+	}
+	var b strings.Builder
+	for _, p := range kept {
+		b.WriteString(painted(v.opt.Color, p.ink, p.text) + " ")
+	}
+	return b.String(), used
 }
 
 // duringLogin stands before what a program did while the session was opened.

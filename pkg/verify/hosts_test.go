@@ -139,7 +139,7 @@ func checkGaps(t *testing.T, r *verify.Report) {
 func compareText(t *testing.T, r *verify.Report, name string) {
 	t.Helper()
 	var got bytes.Buffer
-	if err := r.WriteText(&got); err != nil {
+	if err := r.WriteText(&got, 0); err != nil {
 		t.Fatal(err)
 	}
 	if *update {
@@ -174,7 +174,7 @@ func TestHealthyHosts(t *testing.T) {
 			t.Errorf("seed %d: %v", seed, rows(r))
 		}
 		var text bytes.Buffer
-		if err := r.WriteText(&text); err != nil || !strings.Contains(text.String(), "\nNothing found: ") {
+		if err := r.WriteText(&text, 0); err != nil || !strings.Contains(text.String(), "\nNothing found: ") {
 			t.Errorf("error %v: the text does not say that nothing was found, with figures:\n%s", err, text.String())
 		}
 	}

@@ -196,7 +196,7 @@ func TestTextIsSafe(t *testing.T) {
 	s.line(31, 900, "Accepted password for x\x1b]0;pwned\x07 from 192.0.2.9 port 1 ssh2")
 	r := verified(t, verify.Options{}, files(t, map[string]string{"audit.log": l.String(), "auth.log": s.String()}))
 	var text strings.Builder
-	if err := r.WriteText(&text); err != nil {
+	if err := r.WriteText(&text, 0); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsAny(text.String(), "\x1b\x07\u202e") || !strings.Contains(text.String(), `\x1b[2Jevil`) {

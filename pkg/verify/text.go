@@ -9,9 +9,9 @@ import (
 	"auditreplay/pkg/prose"
 )
 
-// WriteText writes the report for people.
-func (r *Report) WriteText(w io.Writer) error {
-	p := prose.NewWriter(w)
+// WriteText writes the report for people, in lines of so many columns; 0 is 80.
+func (r *Report) WriteText(w io.Writer, columns int) error {
+	p := prose.NewWriter(w, columns)
 	for i := range r.Hosts {
 		r.Hosts[i].write(p)
 	}
