@@ -56,6 +56,7 @@ ID is an audit event (1679060258.126:30361, as event.id has it), an audit sessio
 	}
 	o.register(cmd)
 	without(cmd, selecting[:]...)
+	cmd.Flags().StringVar(&o.group, "group", "", "group `file` that names group ids")
 	cmd.Flags().StringVar(&format, "format", "text", "`form`: text or json")
 	widthFlag(cmd, &width, "80")
 	cmd.Flags().StringVar(&boot, "boot", "", "the boot of the session or event: its `id`, or the start of it")
@@ -76,7 +77,7 @@ func runExplain(cmd *cobra.Command, o *options, target explain.Target, boot stri
 	host := o.host
 	o.host = ""
 	for {
-		x := explain.New(target, explain.Options{Host: host, Boot: replay.BootID(boot)})
+		x := explain.New(target, explain.Options{Host: host, Boot: replay.BootID(boot), Users: in.Users, Groups: in.Groups})
 		_, err = o.inspect(cmd, in, inspection{observer: x, events: x, scope: replay.ScopeAll}, func(w io.Writer, _ *replay.Summary) error {
 			if hosts := x.Hosts(); o.host == "" && host != "" && len(hosts) == 1 && hosts[0] != host {
 				o.host = host

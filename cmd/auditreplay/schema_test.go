@@ -30,6 +30,7 @@ func TestOutputsFitTheirSchemas(t *testing.T) {
 			{report.JSONSchema("tree"), "tree --format json"},
 			{verify.JSONSchema(), "verify --format json"},
 			{explain.JSONSchema(), "explain --format json --boot " + lastBoot(t, evidence) + " 3"},
+			{explain.JSONSchema(), "explain --format json " + anEvent(t, evidence)},
 		} {
 			t.Run(host+" "+strings.Fields(test.args)[0], func(t *testing.T) {
 				t.Parallel()
@@ -48,6 +49,20 @@ func TestOutputsFitTheirSchemas(t *testing.T) {
 			})
 		}
 	}
+}
+
+// anEvent gives the id of an event that a program of a session caused.
+func anEvent(t *testing.T, evidence []string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	execute(append([]string{"file", "--scope", "ssh", "--action", "executed"}, evidence...), strings.NewReader(""), &out, &errs)
+	line, _, _ := strings.Cut(out.String(), "\n")
+	_, rest, ok := strings.Cut(line, `"id":"1`)
+	id, _, _ := strings.Cut(rest, `"`)
+	if !ok || id == "" {
+		t.Fatal(errs.String())
+	}
+	return "1" + id
 }
 
 // some gives an output, or an even share of a long one's lines.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"auditreplay/pkg/ingest"
-	"auditreplay/pkg/ingest/auditd"
+	"auditreplay/pkg/ingest/root"
 	"auditreplay/pkg/replay"
 	"auditreplay/pkg/schema"
 	"auditreplay/pkg/tracker"
@@ -15,10 +15,12 @@ import (
 	"github.com/metal-toolbox/auditevent"
 )
 
-// Options narrow a target that occurs several times.
+// Options narrow a target that occurs several times, and name ids.
 type Options struct {
 	Host string
 	Boot string // a boot's id, or the start of it
+
+	Users, Groups map[string]root.Name // by id, on every host: before those of its root
 }
 
 // ErrNotFound says that nothing of the evidence has the id.
@@ -32,6 +34,10 @@ type Explainer struct {
 	c      *replay.Conclusions
 	events []*event // that have the target's id
 	execs  map[procKey]*exec
+
+	millis int64 // of an event
+	serial uint32
+	stated map[int]*stated // by node
 }
 
 var (
@@ -41,7 +47,11 @@ var (
 
 // New returns an Explainer for a target.
 func New(t Target, opt Options) *Explainer {
-	return &Explainer{target: t, opt: opt, execs: make(map[procKey]*exec)}
+	x := &Explainer{target: t, opt: opt, execs: make(map[procKey]*exec), stated: make(map[int]*stated)}
+	if t.Sort == Event {
+		x.millis, x.serial = stampOf(t.ID)
+	}
+	return x
 }
 
 // event is what is kept of an event that was asked for.
@@ -55,7 +65,7 @@ type event struct {
 	session    schema.Session
 	process    schema.Process
 	args       []string
-	user       string // as whom it acted, where that is not who logged in
+	users      schema.Users
 	says       []string
 	chain      []*exec // the programs above it, nearest first
 }
@@ -77,9 +87,6 @@ type exec struct {
 
 // maxExecs bounds the processes that are remembered.
 const maxExecs = 1 << 16
-
-// Record implements replay.Observer.
-func (x *Explainer) Record(int, *auditd.Record) {}
 
 // Entry implements replay.Observer.
 func (x *Explainer) Entry(int, *ingest.Entry, string) {}
@@ -168,8 +175,9 @@ func (x *Explainer) take(e *auditevent.AuditEvent, extra *schema.Extra) *event {
 		out.process = *extra.Process
 	}
 	out.args = append([]string(nil), extra.ProcessArgs...)
-	if u := extra.User; u != nil && u.AUID != nil && u.EUID != nil && u.AUID.ID != u.EUID.ID {
-		out.user = fmt.Sprintf("as user %s, while the login uid is %s", named(u.EUID), named(u.AUID))
+	if u := extra.User; u != nil && u.AUID != nil && u.EUID != nil {
+		auid, euid := *u.AUID, *u.EUID
+		out.users = schema.Users{AUID: &auid, EUID: &euid}
 	}
 	pid := out.process.PPID
 	for range 24 {
@@ -184,13 +192,6 @@ func (x *Explainer) take(e *auditevent.AuditEvent, extra *schema.Extra) *event {
 		pid = p.ppid
 	}
 	return out
-}
-
-func named(u *schema.User) string {
-	if u.Name != "" {
-		return u.Name + " (" + u.ID + ")"
-	}
-	return u.ID
 }
 
 // found is a session that was found, with where it belongs.

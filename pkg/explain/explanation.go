@@ -20,6 +20,7 @@ type Explanation struct {
 	Steps      []Step      `json:"steps"`
 	Rejected   []Candidate `json:"rejected"`
 	Overturn   []string    `json:"overturn"`
+	Names      []Name      `json:"names,omitempty"` // of an event's users and groups, where they are named
 }
 
 // Step is one step of the chain from the credential to what was asked for.
@@ -123,7 +124,9 @@ func (x *Explainer) explainEvent() (*Explanation, error) {
 	}
 	ev := x.events[0]
 	e := &Explanation{Host: ev.host, Boot: ev.boot}
-	last := Step{What: ev.sentence(), Time: ev.at, Pos: ev.pos}
+	acting, names := x.acting(ev)
+	e.Names = names
+	last := Step{What: ev.sentence(acting), Time: ev.at, Pos: ev.pos}
 	for _, more := range x.events[1:] {
 		last.Pos += "," + more.pos
 	}
@@ -192,8 +195,8 @@ func (ev *event) sameAs(others []*event) bool {
 	return true
 }
 
-// sentence says what the event is.
-func (ev *event) sentence() string {
+// sentence says what the event is, and who acted.
+func (ev *event) sentence(acting string) string {
 	text := "The event: " + ev.typ
 	if ev.syscall != "" && !strings.EqualFold(ev.syscall, ev.typ) {
 		text += " (" + ev.syscall + ")"
@@ -207,10 +210,7 @@ func (ev *event) sentence() string {
 	if ev.process.Exe != "" {
 		text += ", program " + ev.process.Exe
 	}
-	if ev.user != "" {
-		text += ", " + ev.user
-	}
-	text += ", " + ev.outcome + "."
+	text += acting + ", " + ev.outcome + "."
 	if len(ev.args) > 0 {
 		text += " Command: " + short(strings.Join(ev.args, " "))
 	}

@@ -5,6 +5,7 @@ import (
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/auditd"
+	"auditreplay/pkg/ingest/root"
 	"auditreplay/pkg/ingest/sshd"
 	"auditreplay/pkg/tracker"
 )
@@ -38,6 +39,7 @@ type Conclusions struct {
 type ConcludedHost struct {
 	Name  string
 	Boots []ConcludedBoot
+	Root  *root.Root // or nil
 }
 
 // ConcludedBoot is one boot. What is earlier than Start is an earlier boot's.
@@ -96,7 +98,7 @@ func (r *run) conclusions() error {
 	}
 	c := &Conclusions{run: r}
 	for i := range r.hosts {
-		h := ConcludedHost{Name: r.hosts[i].name}
+		h := ConcludedHost{Name: r.hosts[i].name, Root: r.hosts[i].root}
 		for _, b := range r.hosts[i].boots {
 			h.Boots = append(h.Boots, ConcludedBoot{b.id, b.start})
 		}
