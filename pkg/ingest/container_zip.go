@@ -45,7 +45,7 @@ func (d *discovery) zip(b blob, r io.Reader, in place) error {
 		err = nil // names are only names here
 	}
 	if err != nil {
-		err = src.fault(&Damage{Path: b.path, Offset: size, What: "zip archive without its directory", Err: io.ErrUnexpectedEOF})
+		err = src.fault(&Damage{Path: b.path, Offset: size, What: "zip archive without its directory, which stands at its end: truncated or damaged", Err: io.ErrUnexpectedEOF})
 		if !cut { // else that is counted already
 			err = d.fault(err)
 		}

@@ -23,6 +23,21 @@ type Inputs struct {
 	closers []io.Closer
 }
 
+// None is the error that nothing of some kind was found in what was named, with
+// the damage that may be why.
+func (in *Inputs) None(named, what string) error {
+	const most = 3
+	text := named + ": " + what
+	for i, d := range in.Damaged {
+		if i == most {
+			text += fmt.Sprintf("; and %d more", len(in.Damaged)-most)
+			break
+		}
+		text += "; " + d.Error()
+	}
+	return errors.New(text)
+}
+
 // Skipped is something that was found beside the evidence.
 type Skipped struct {
 	Path string

@@ -103,7 +103,7 @@ func Open(name string, opt ingest.Options) (*Root, error) {
 	}
 	if len(t.files) == 0 && len(t.evidence) == 0 {
 		t.inputs.Close()
-		return nil, fmt.Errorf("%s: no host's files (etc/passwd, var/log/audit) in it", name)
+		return nil, t.inputs.None(name, "no host's files (etc/passwd, var/log/audit) in it")
 	}
 	return t.root(), nil
 }
