@@ -63,6 +63,9 @@ func (x *Export) Next() (*ingest.Entry, error) {
 			return x.broken(start, truncated, line), nil
 		}
 		if what := x.field(line); what != "" {
+			if what == notField {
+				x.in.nuls -= x.in.lastNULs
+			}
 			return x.damaged(start, what), nil
 		}
 	}
@@ -172,11 +175,14 @@ func (x *Export) binary(f field) string {
 func (l *lines) discard(n int) { _, _ = l.br.Discard(n) }
 
 // damaged rejects an entry and skips the rest of it. The line where the damage
-// was found stands in x.raw.
+// was found stands in x.raw. NUL bytes in what is rejected are no reset's: the
+// length of a binary field, which nothing tells from text any more, has them.
 func (x *Export) damaged(start int64, what string) *ingest.Entry {
+	nuls := x.in.nuls
 	for {
 		line, err := x.in.next()
 		if err != nil || len(line) == 0 {
+			x.in.nuls = nuls
 			return x.broken(start, what, x.raw)
 		}
 		x.raw = appendRaw(x.raw, line)

@@ -142,6 +142,26 @@ func TestExportNULs(t *testing.T) {
 	}
 }
 
+// The NUL bytes of a binary field's length are not a reset's, where damage
+// before them makes text of it. Those before an entry are.
+func TestExportNULsOfLengths(t *testing.T) {
+	t.Parallel()
+	binary := bytesField("MESSAGE", "a\nb")
+	for name, in := range map[string]string{
+		"no name":           head + strings.Replace(binary, "MESSAGE", "MESS AGE", 1) + "\n" + sshdEntry,
+		"no line end":       head + strings.Replace(binary, "MESSAGE\n", "MESSAGE ", 1) + "\n" + sshdEntry,
+		"begins within":     binary[len("MESSAGE\n"):] + "\n" + sshdEntry,
+		"length not so":     head + strings.Replace(binary, "\x03", "\x01", 1) + binary + "\n" + sshdEntry,
+		"length impossible": head + strings.Replace(binary, "\x03\x00\x00\x00\x00\x00", "\x03\x00\x00\x00\x00\x01", 1) + binary + "\n" + sshdEntry,
+	} {
+		es := all(t, NewExport(strings.NewReader(in+"\x00\x00\x00"+sshdEntry), source("x")))
+		if len(es) != 3 || es[0].Kind != ingest.Rejected || es[0].NULs != 0 || es[1].Kind != ingest.MessageEntry || es[1].NULs != 0 ||
+			es[2].Kind != ingest.MessageEntry || es[2].NULs != 3 {
+			t.Errorf("%s: %+v", name, es)
+		}
+	}
+}
+
 // Lines of any length are read; of a value no more than maxValue is kept.
 func TestExportLong(t *testing.T) {
 	t.Parallel()
