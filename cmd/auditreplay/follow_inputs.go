@@ -57,7 +57,7 @@ func (f *follower) openInputs(stdin io.Reader, st *state) error {
 		}
 		f.sshd = &journalLog{j: j, name: o.sshd}
 	case "-":
-		f.sshd = &journalLog{j: follow.ReadJournal(stdin), name: o.sshd}
+		f.sshd = &journalLog{j: follow.ReadJournal(stdin, f.warn), name: o.sshd}
 	default:
 		tail := follow.TailOptions{Old: !f.since.IsZero(), Warn: f.warn}
 		if place != nil {

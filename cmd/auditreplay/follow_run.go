@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -37,6 +38,7 @@ type follower struct {
 	moves       int
 	wrote       int64
 	rejected    rejectedLines
+	warning     sync.Mutex // journalctl ends in its own time
 	warned      map[string]time.Time
 	interrupted bool // ended by SIGINT
 }
@@ -196,6 +198,8 @@ func (f *follower) close() error {
 
 // warn logs what is wrong but no end, each thing once a minute at most.
 func (f *follower) warn(what string) {
+	f.warning.Lock()
+	defer f.warning.Unlock()
 	now := follow.Now()
 	if f.warned == nil {
 		f.warned = make(map[string]time.Time)

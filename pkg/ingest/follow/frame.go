@@ -15,9 +15,13 @@ const maxEntry = 8 << 20
 // frames cuts a journal export into entries without reading ahead of them, so
 // that the cursor belongs to the entry it stands in.
 type frames struct {
-	r *bufio.Reader
-	b []byte
+	r     *bufio.Reader
+	b     []byte
+	begun bool
 }
+
+// errNoExport says that a stream does not begin with a field.
+var errNoExport = errors.New("no journal export (journalctl -o export)")
 
 func newFrames(r io.Reader) *frames { return &frames{r: bufio.NewReaderSize(r, 64<<10)} }
 
@@ -35,6 +39,11 @@ func (f *frames) next() (entry []byte, cursor string, err error) {
 			return f.b, cursor, err
 		}
 		line := bytes.TrimSuffix(f.b[min(start, len(f.b)):], []byte("\n"))
+		if len(line) > 0 && !f.begun {
+			if f.begun = true; !isField(line) {
+				return f.b, "", errNoExport
+			}
+		}
 		switch {
 		case len(line) == 0 && start == 0:
 			f.b = f.b[:0] // an empty line between entries
@@ -48,6 +57,12 @@ func (f *frames) next() (entry []byte, cursor string, err error) {
 			}
 		}
 	}
+}
+
+// isField reports whether a line is NAME=value, or the NAME of a binary value.
+func isField(line []byte) bool {
+	name, _, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\r")), []byte("="))
+	return len(name) > 0 && len(bytes.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")) == 0
 }
 
 // line reads up to the next newline.

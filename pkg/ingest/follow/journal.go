@@ -44,6 +44,8 @@ type Journal struct {
 	cursor  string
 	quiet   time.Time // since when nothing came
 	ended   chan struct{}
+	end     error        // why it ended, once it did
+	last    func(string) // told of the end when all is read; may be nil
 }
 
 // ErrNoJournal says that there is no journalctl.
@@ -74,15 +76,33 @@ func FollowJournal(opt JournalOptions) (*Journal, error) {
 	return j, nil
 }
 
-// ReadJournal reads an export stream.
-func ReadJournal(r io.Reader) *Journal {
+// ReadJournal reads an export stream. Nothing starts that again: warn is told
+// once why there is no more, when all of it was read. It may be nil.
+func ReadJournal(r io.Reader, warn func(string)) *Journal {
 	j, ctx := newJournal("-")
+	j.last = warn
 	// Not waited for: a read of standard input cannot be interrupted.
 	go func() {
 		defer close(j.ended)
-		_, _ = j.stream(ctx, r, "")
+		_, j.end = j.stream(ctx, r, "")
 	}()
 	return j
+}
+
+// tellEnd says once that the stream is at its end.
+func (j *Journal) tellEnd() {
+	if j.last == nil {
+		return
+	}
+	text := "standard input is at its end, and with it sshd's log"
+	switch {
+	case errors.Is(j.end, errNoExport):
+		text = "standard input is " + j.end.Error() + ", and is not read"
+	case !errors.Is(j.end, io.EOF) && !errors.Is(j.end, io.ErrUnexpectedEOF):
+		text = fmt.Sprintf("standard input cannot be read on (%v), and sshd's log ends there", j.end)
+	}
+	j.last("--sshd: " + text + ": sessions from now on stay without a login")
+	j.last = nil
 }
 
 // allBoots is the first version of journalctl in which --follow shows the
@@ -252,7 +272,11 @@ func (j *Journal) Read() (entries []Entry, eof bool) {
 	}
 	select {
 	case <-j.ended:
-		return nil, len(j.entries) == 0
+		if len(j.entries) > 0 {
+			return nil, false
+		}
+		j.tellEnd()
+		return nil, true
 	default:
 	}
 	return nil, now.Sub(j.quiet) >= settled

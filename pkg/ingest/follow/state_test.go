@@ -144,7 +144,7 @@ esac
 func TestReadJournalCutOff(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(entryText, "c%", "c1", 1)
-	j := ReadJournal(strings.NewReader(text + "\n\n" + text[:len(text)/2]))
+	j := ReadJournal(strings.NewReader(text+"\n\n"+text[:len(text)/2]), nil)
 	defer j.Close()
 	<-j.ended
 	entries, _ := j.Read()
