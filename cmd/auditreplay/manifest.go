@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"auditreplay/pkg/ingest"
@@ -31,7 +32,7 @@ func (m *manifestFlag) run(cmd *cobra.Command, o *options, args []string, v view
 	times := manifest.NewTimes()
 	o.observer = times
 	made := &manifest.Manifest{Version: manifest.Version, Tool: manifest.ThisTool(version()), Command: cmd.Name(),
-		Options: given(cmd), Paths: append([]string{}, args...)}
+		Options: given(cmd), Paths: append([]string{}, args...), Roots: slices.Clone(o.roots)}
 	before := o.summed
 	o.summed = func(in *ingest.Inputs, sum *replay.Summary) error {
 		if before != nil {

@@ -105,8 +105,13 @@ func (l safeLog) Write(p []byte) (int, error) {
 // evidence finds and opens the evidence and refuses what is none.
 func (o *options) evidence(cmd *cobra.Command, paths []string) (*replay.Evidence, error) {
 	return replay.OpenEvidence(replay.EvidenceOptions{Paths: paths, Roots: o.roots, KeyFiles: o.keys, Passwd: o.passwd, Group: o.group, Own: allSaved,
-		Ingest: ingest.Options{Stdin: cmd.InOrStdin(), Detect: []func([]byte) (ingest.Kind, string){detectSaved,
-			func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}}})
+		Ingest: ingest.Options{Stdin: cmd.InOrStdin(), Detect: detectors()}})
+}
+
+// detectors tell the kinds of inputs that package ingest does not know.
+func detectors() []func([]byte) (ingest.Kind, string) {
+	return []func([]byte) (ingest.Kind, string){detectSaved,
+		func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}
 }
 
 // namingFiles lists the files that are read beside the evidence.

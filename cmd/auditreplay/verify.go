@@ -10,8 +10,7 @@ import (
 	"strings"
 
 	"auditreplay/pkg/ingest"
-	"auditreplay/pkg/ingest/journal"
-	"auditreplay/pkg/ingest/syslog"
+	"auditreplay/pkg/ingest/root"
 	"auditreplay/pkg/manifest"
 	"auditreplay/pkg/replay"
 	"auditreplay/pkg/verify"
@@ -121,13 +120,26 @@ func checkManifest(r *verify.Report, path string) error {
 	if err := r.CheckManifest(path, m); err != nil {
 		return err
 	}
-	now, err := ingest.Discover(slices.DeleteFunc(slices.Clone(m.Paths), notThere), ingest.Options{Detect: []func([]byte) (ingest.Kind, string){detectSaved,
-		func(head []byte) (ingest.Kind, string) { return journal.Detect(head), "" }, syslog.Detect}})
+	opt := ingest.Options{Detect: detectors()}
+	now, err := ingest.Discover(slices.DeleteFunc(slices.Clone(m.Paths), notThere), opt)
 	if err != nil {
 		return err
 	}
 	defer now.Close()
-	r.AddUnlisted(m, now.Sources)
+	sources := now.Sources
+	var naming []string
+	for _, path := range slices.DeleteFunc(slices.Clone(m.Roots), notThere) {
+		host, err := root.Open(path, opt)
+		if errors.Is(err, root.ErrNone) { // what was in it is found missing
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		defer host.Close()
+		sources, naming = append(sources, host.Sources...), append(naming, host.Files...)
+	}
+	r.AddUnlisted(m, sources, naming)
 	return nil
 }
 

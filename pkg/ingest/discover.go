@@ -25,9 +25,9 @@ type Inputs struct {
 
 // None is the error that nothing of some kind was found in what was named, with
 // the damage that may be why.
-func (in *Inputs) None(named, what string) error {
+func (in *Inputs) None(named string, what error) error {
 	const most = 3
-	text := named + ": " + what
+	text := ""
 	for i, d := range in.Damaged {
 		if i == most {
 			text += fmt.Sprintf("; and %d more", len(in.Damaged)-most)
@@ -35,7 +35,7 @@ func (in *Inputs) None(named, what string) error {
 		}
 		text += "; " + d.Error()
 	}
-	return errors.New(text)
+	return fmt.Errorf("%s: %w%s", named, what, text)
 }
 
 // Skipped is something that was found beside the evidence.

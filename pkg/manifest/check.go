@@ -46,16 +46,23 @@ func (m *Manifest) Check() (differ []Difference, checked int, err error) {
 }
 
 // Unlisted gives the files of sources that the manifest does not have, but for
-// what is no evidence.
-func (m *Manifest) Unlisted(now []*ingest.Source) []string {
+// what is no evidence, and those of the files that names come from.
+func (m *Manifest) Unlisted(now []*ingest.Source, naming []string) []string {
 	var out []string
-	for _, src := range now {
-		path := onDisk(src.Path)
-		listed := src.Kind == ingest.UnusableKind || path == m.Output.Path || slices.Contains(out, path) ||
-			slices.ContainsFunc(m.Files, func(f File) bool { return f.Path == path })
-		if !listed {
+	add := func(path string) {
+		path = onDisk(path)
+		if path != m.Output.Path && !slices.Contains(out, path) &&
+			!slices.ContainsFunc(m.Files, func(f File) bool { return f.Path == path }) {
 			out = append(out, path)
 		}
+	}
+	for _, src := range now {
+		if src.Kind != ingest.UnusableKind {
+			add(src.Path)
+		}
+	}
+	for _, path := range naming {
+		add(path)
 	}
 	slices.Sort(out)
 	return out

@@ -24,10 +24,11 @@ type Manifest struct {
 	Version int               `json:"manifest"`
 	Tool    Tool              `json:"tool"`
 	Command string            `json:"command"`
-	Options map[string]string `json:"options"` // flags that were given, by name
-	Paths   []string          `json:"paths"`   // as they were given
-	Files   []File            `json:"files"`   // that were read, in the order of their paths
-	Inputs  []Input           `json:"inputs"`  // the sources in them
+	Options map[string]string `json:"options"`         // flags that were given, by name
+	Paths   []string          `json:"paths"`           // as they were given
+	Roots   []string          `json:"roots,omitempty"` // hosts as they lay on their disks
+	Files   []File            `json:"files"`           // that were read, in the order of their paths
+	Inputs  []Input           `json:"inputs"`          // the sources in them
 	Output  File              `json:"output"`
 }
 

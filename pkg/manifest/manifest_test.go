@@ -56,7 +56,7 @@ func made(t *testing.T, dir string) *manifest.Manifest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &manifest.Manifest{Version: manifest.Version, Tool: manifest.ThisTool("v0"), Command: "file", Options: map[string]string{}, Paths: paths}
+	m := &manifest.Manifest{Version: manifest.Version, Tool: manifest.ThisTool("v0"), Command: "file", Options: map[string]string{}, Paths: paths, Roots: []string{"host"}}
 	if err := m.AddInputs(in.Sources, sum, times); err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func (e *Evidence) open(opt EvidenceOptions) error {
 		e.Damaged = append(slices.Clip(e.Damaged), r.Damaged...)
 	}
 	if len(e.Sources) == 0 {
-		return e.None(strings.Join(append(slices.Clone(opt.Paths), opt.Roots...), ", "), "no evidence found")
+		return e.None(strings.Join(append(slices.Clone(opt.Paths), opt.Roots...), ", "), errors.New("no evidence found"))
 	}
 	if len(opt.Roots) > 0 {
 		ingest.NameSources(e.Sources)

@@ -55,10 +55,11 @@ func (r *Report) CheckManifest(path string, m *manifest.Manifest) error {
 
 // AddUnlisted adds the files in a manifest's folders that it does not name: the
 // same command would read them now, and its output would not be the same.
-func (r *Report) AddUnlisted(m *manifest.Manifest, now []*ingest.Source) {
-	for _, path := range m.Unlisted(now) {
+// naming are files that names come from, in a root.
+func (r *Report) AddUnlisted(m *manifest.Manifest, now []*ingest.Source, naming []string) {
+	for _, path := range m.Unlisted(now, naming) {
 		r.Findings = append(r.Findings, Finding{Kind: Contradiction, Where: path, host: -1, boot: -1,
-			Detail: "evidence in a folder that the manifest names: the manifest does not have it, it came later"})
+			Detail: "a file in a folder that the manifest names: the manifest does not have it, it came later"})
 	}
 }
 

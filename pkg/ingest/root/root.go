@@ -77,6 +77,9 @@ func (r *Root) Close() error { return r.inputs.Close() }
 // or sshd_config said where else to look.
 const rounds = 5
 
+// ErrNone says that a tree has nothing of a host.
+var ErrNone = errors.New("no host's files (etc/passwd, var/log/audit) in it")
+
 // Open reads the tree or archive at name. opt.Take is not used.
 func Open(name string, opt ingest.Options) (*Root, error) {
 	if name == "-" {
@@ -103,7 +106,7 @@ func Open(name string, opt ingest.Options) (*Root, error) {
 	}
 	if len(t.files) == 0 && len(t.evidence) == 0 {
 		t.inputs.Close()
-		return nil, t.inputs.None(name, "no host's files (etc/passwd, var/log/audit) in it")
+		return nil, t.inputs.None(name, ErrNone)
 	}
 	return t.root(), nil
 }
