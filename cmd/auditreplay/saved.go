@@ -63,7 +63,7 @@ func (o *options) readSaved(sources []*ingest.Source, next auditevent.EventEncod
 			}
 			src.Counts = ingest.Counts{}
 		}
-		if err := opt.Known(span.Log); err != nil {
+		if err := opt.Known(span.Log()); err != nil {
 			return sum, err
 		}
 	}
@@ -111,16 +111,10 @@ func withoutCopies(sources []*ingest.Source, sum *replay.Summary) ([]*ingest.Sou
 }
 
 // logSpan finds what time the events cover.
-type logSpan struct{ replay.Log }
+type logSpan struct{ replay.Span }
 
 func (l *logSpan) Encode(v any) error {
-	at := v.(*auditevent.AuditEvent).LoggedAt
-	if l.Start.IsZero() || at.Before(l.Start) {
-		l.Start = at
-	}
-	if at.After(l.End) {
-		l.End = at
-	}
+	l.Add(v.(*auditevent.AuditEvent).LoggedAt)
 	return nil
 }
 

@@ -230,6 +230,30 @@ func TestErrorsAreSafe(t *testing.T) {
 	}
 }
 
+// One damaged time in a saved output moves neither the end that --since counts
+// from nor what "now" is.
+func TestSavedDamagedTime(t *testing.T) {
+	t.Parallel()
+	var audit strings.Builder
+	session(&audit, 1767323045, 10, 500, 1)
+	for i := range 200 {
+		fmt.Fprintf(&audit, "type=USER_CMD msg=audit(%d.000:%d): pid=5 uid=0 auid=1000 ses=1 msg='cmd=\"true\" res=success'\n", 1767323100+i*60, 100+i)
+	}
+	saved, errs, code := onCommandLine(t, map[string]string{"audit.log": audit.String()}, "file", "-q")
+	if code != exitDone {
+		t.Fatal(errs)
+	}
+	for _, year := range []string{"2099", "9999"} {
+		damaged := strings.Replace(saved, `"loggedAt":"2026`, `"loggedAt":"`+year, 1)
+		for args, want := range map[string]int{"--since -9m": 10 + 1, "--since -9m --until now": 10} { // the damaged one is later than all
+			out, errs, code := onCommandLine(t, map[string]string{"saved.jsonl": damaged}, append([]string{"timeline", "-q"}, strings.Fields(args)...)...)
+			if code != exitDone || strings.Count(out, "\n") != want {
+				t.Errorf("%s, %s: exit %d %s: %d lines, want %d", year, args, code, errs, strings.Count(out, "\n"), want)
+			}
+		}
+	}
+}
+
 // docs/security.md names only tests that are there.
 func TestSecurityTableNamesTests(t *testing.T) {
 	t.Parallel()

@@ -224,32 +224,78 @@ const (
 
 // mostOf gives the time that events cover, but for strays.
 func mostOf(stamps []stamp) (first, last int64, ok bool) {
-	if len(stamps) == 0 {
-		return 0, 0, false
-	}
 	at := make([]int64, len(stamps))
 	for i := range stamps {
 		at[i] = stamps[i].millis
+	}
+	return covered(at, time.Millisecond)
+}
+
+// covered is mostOf for times in so long units, which it sorts.
+func covered(at []int64, unit time.Duration) (first, last int64, ok bool) {
+	if len(at) == 0 {
+		return 0, 0, false
 	}
 	slices.Sort(at)
 	from, to := 0, len(at)-1
 	if len(at) < manyStamps {
 		return at[from], at[to], true
 	}
-	silence := strayFrom.Milliseconds() / strayTimes
+	silence := int64(strayFrom/unit) / strayTimes
 	for i := fewStamps + 1; i < len(at)-fewStamps; i++ {
 		silence = max(silence, at[i]-at[i-1])
 	}
 	for i := 1; i <= fewStamps; i++ {
-		if at[i]-at[i-1] > strayTimes*silence {
+		if (at[i]-at[i-1])/strayTimes > silence {
 			from = i
 		}
 	}
 	for i := len(at) - fewStamps; i < len(at); i++ {
-		if at[i]-at[i-1] > strayTimes*silence {
+		if (at[i]-at[i-1])/strayTimes > silence {
 			to = i - 1
 			break
 		}
 	}
 	return at[from], at[to], true
+}
+
+// Span finds what time events cover, but for strays. The zero value is ready.
+type Span struct{ at []int64 } // nanoseconds since the epoch
+
+// Add takes the time of an event. What nanoseconds cannot say, after 2262, is
+// damage.
+func (s *Span) Add(at time.Time) {
+	if len(s.at) >= maxStamps {
+		s.thin()
+	}
+	nanos := at.UnixNano()
+	switch secs := at.Unix(); {
+	case secs < 0:
+		nanos = 0
+	case secs >= math.MaxInt64/int64(time.Second):
+		nanos = math.MaxInt64
+	}
+	s.at = append(s.at, nanos)
+}
+
+// thin makes room: of the times that are no stray's it keeps every second one.
+// Silences seem longer by that, and fewer times strays.
+func (s *Span) thin() {
+	slices.Sort(s.at)
+	kept := s.at[:fewStamps+1]
+	rest := s.at[fewStamps+1 : len(s.at)-fewStamps-1]
+	last := slices.Clone(s.at[len(s.at)-fewStamps-1:])
+	for i := 0; i < len(rest); i += 2 {
+		kept = append(kept, rest[i])
+	}
+	s.at = append(kept, last...)
+}
+
+// Log gives what is known.
+func (s *Span) Log() Log {
+	var l Log
+	if first, last, ok := covered(s.at, time.Nanosecond); ok {
+		l.Start, l.End = time.Unix(0, first).UTC(), time.Unix(0, last).UTC()
+	}
+	return l
 }
