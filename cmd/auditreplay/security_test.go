@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -250,6 +252,52 @@ func TestSavedDamagedTime(t *testing.T) {
 			if code != exitDone || strings.Count(out, "\n") != want {
 				t.Errorf("%s, %s: exit %d %s: %d lines, want %d", year, args, code, errs, strings.Count(out, "\n"), want)
 			}
+		}
+	}
+}
+
+// Nor does one in sshd's log, whatever carries that.
+func TestDamagedMessageTime(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join("..", "..", "testdata", "host", "bookworm-A")
+	logs := map[string]*regexp.Regexp{
+		"auth.log":    regexp.MustCompile(`(?m)^2026(.*sshd\[[0-9]+\]: Accepted)`),
+		"sshd.export": regexp.MustCompile(`(?m)^__REALTIME_TIMESTAMP=17(.*\n(?:.*\n){1,30}?MESSAGE=Accepted)`),
+		"sshd.json":   regexp.MustCompile(`"__REALTIME_TIMESTAMP":"17(.*"MESSAGE":"Accepted)`),
+	}
+	for name, accepted := range logs {
+		f, err := os.Open(filepath.Join(dir, name+".gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, err := io.ReadAll(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := accepted.FindAllSubmatchIndex(whole, -1)
+		if len(all) < 20 {
+			t.Fatalf("%s: %d logins", name, len(all))
+		}
+		at := all[len(all)/2][2] - 2 // the year's or the seconds' last two digits of the first four
+		damaged := append(append(bytes.Clone(whole[:at]), "91"...), whole[at+2:]...)
+		if name != "auth.log" {
+			copy(damaged[at:], "19")
+		}
+		lines := func(log []byte) int {
+			out, errs, code := onCommandLine(t, map[string]string{name: string(log)}, "timeline", "-q", "--since", "-2m", filepath.Join(dir, "var", "log", "audit"))
+			if code == exitError {
+				t.Fatalf("%s: exit %d %s", name, code, errs)
+			}
+			return strings.Count(out, "\n")
+		}
+		want, got := lines(whole), lines(damaged)
+		if want < 100 || got < want*9/10 || got > want+60 {
+			t.Errorf("%s: %d events of the last two minutes, %d without the damage", name, got, want)
 		}
 	}
 }

@@ -44,6 +44,7 @@ type civil struct {
 	boots    map[spanKey]*civilBoot
 	stride   int // every how manyth record is kept
 	skipped  int
+	dated    Span           // of the messages whose times lack nothing
 	loc      *time.Location // for what no pair tells
 	summary  ClockSummary
 }
@@ -103,10 +104,13 @@ func isCivil(e *ingest.Entry) bool {
 
 // observe takes a message of the first pass.
 func (c *civil) observe(e *ingest.Entry) {
+	m := &e.Message
 	if !isCivil(e) {
+		if e.Kind == ingest.MessageEntry && !m.Journal && !m.Received.IsZero() {
+			c.dated.Add(m.Received)
+		}
 		return
 	}
-	m := &e.Message
 	c.number = c.resolver.Observe(m)
 	c.noYear = c.noYear || m.Clock == ingest.NoYear
 	c.stamp(&c.last, m)

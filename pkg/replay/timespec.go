@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"auditreplay/pkg/ingest"
 )
 
 // Log is what the first pass found out about the time that the evidence
@@ -194,13 +196,17 @@ func (r *run) log() Log {
 		note(time.UnixMilli(first).UTC())
 		note(time.UnixMilli(last).UTC())
 	}
+	var journals time.Time // the end of all that journals cover
 	for _, sp := range r.scan.spans {
 		note(sp.first)
 		note(sp.last)
+		if sp.last.After(journals) {
+			journals = sp.last
+		}
 	}
 	for _, in := range r.inputs {
 		if in.messages {
-			note(in.newest.Add(-in.offset))
+			note(in.lastMessage(journals).Add(-in.offset))
 		}
 	}
 	for i := range r.hosts {
@@ -210,6 +216,19 @@ func (r *run) log() Log {
 		}
 	}
 	return l
+}
+
+// lastMessage gives the time of an input's newest message, but for strays. A
+// journal's are known by the entries around them; see span.note.
+func (in *input) lastMessage(journals time.Time) time.Time {
+	most := journals
+	if in.src.Kind == ingest.SyslogText {
+		most = in.civil.dated.Log().End
+	}
+	if most.IsZero() || in.newest.Before(most) {
+		return in.newest
+	}
+	return most
 }
 
 // A few events are no part of the time that a log covers where they stand so
