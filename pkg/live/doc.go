@@ -16,8 +16,9 @@
 //     late.
 //   - boots.go: a new boot begins where the serials begin again, or where the
 //     journal says so.
-//   - sessions.go: a session's events are held until its login is known and has
-//     had two seconds to bring its evidence, at most the login window.
+//   - sessions.go: a session's events are held until its login is known, at most
+//     the login window, and all that belongs to its opening was read, of which
+//     the tracker says where it ends (Opening).
 //   - logins.go: a login is written when its session is found or the window is
 //     over, a refused one when its connection can say no more about it, and a
 //     logout when no line can say better how the session ended.

@@ -261,7 +261,7 @@ func TestProofIsWaitedFor(t *testing.T) {
 	h.say(t0+14, 50, "User child is on pid 52")
 	h.record(t0+14.1, "CRED_ACQ", `pid=52 uid=0 auid=1000 ses=7 msg='op=PAM:setcred acct="ann" exe="/usr/sbin/sshd" hostname=? addr=192.0.2.7 terminal=ssh res=success'`)
 	h.round()
-	h.command(t0 + 18)
+	h.command(t0 + 17)
 	h.round()
 	h.want()
 	h.command(t0 + 20)

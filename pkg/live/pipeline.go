@@ -11,6 +11,7 @@ import (
 	"auditreplay/pkg/ingest/sshd"
 	"auditreplay/pkg/ingest/syslog"
 	"auditreplay/pkg/schema"
+	"auditreplay/pkg/tracker"
 
 	"github.com/metal-toolbox/auditevent"
 	"go.uber.org/zap"
@@ -44,11 +45,14 @@ const (
 	eventQuiet = 5 * time.Second  // or of wall time
 	settleWait = 2 * time.Second  // of record time for what the beginning of a log says of its host
 	settleWall = time.Second      // or of wall time
-	proofWait  = 5 * time.Second  // of record time after the last evidence that a session has shown
-	proofWall  = 2 * time.Second  // or of wall time
 	failWait   = 5 * time.Second  // for the reason of a refused login, which may come after it
 	endWait    = 30 * time.Second // for a better word on how a session ended
 	keep       = 24 * time.Hour   // what is over is forgotten after this
+
+	// Of record time, or of wall time, after a session's start: all of its
+	// opening was read then, also what was still on its way when the time came.
+	openingWait     = tracker.Opening + time.Second
+	lateOpeningWait = tracker.LateOpening + time.Second
 )
 
 // Clock is the time and how far the inputs were read when a round began.

@@ -19,7 +19,9 @@ type session struct {
 	opened        int64 // its LOGIN, else the first that was seen of it
 	since         int64 // how far record time was then: later where the clock was set back
 	byLogin       bool
-	started       bool   // its opener's USER_START was seen
+	started       bool  // its opener's USER_START was seen
+	start         int64 // how far record time was then
+	startWall     time.Time
 	exe           string // its opener's program
 	facts         []auditd.Fact
 	held          []*unit
@@ -77,7 +79,9 @@ func (p *Pipeline) fact(rec *auditd.Record, b *boot) {
 		}
 	}
 	s.last, s.told, s.touched = max(s.last, f.Millis), max(p.auditAt, f.Millis), p.clock.Wall
-	s.learn(&f)
+	if s.learn(&f); s.started && s.start == 0 {
+		s.start, s.startWall = s.told, p.clock.Wall
+	}
 	if s.settled {
 		b.tracker.Learn(&f)
 		return
@@ -151,20 +155,23 @@ func (p *Pipeline) settle(b *boot) error {
 // what goes with it, when it is known to wait for none, or when its time is up.
 //
 // PAM's USER_START comes first, up to 18 s after LOGIN on the recorded hosts
-// (pam_systemd starts the user's manager); CRED_ACQ of the user's process and
-// USER_LOGIN follow it within 3 s, and so do sshd's lines on them. What sshd
-// never says by PAM is waited for to the end of the window.
+// (pam_systemd starts the user's manager), then the rest of the opening. What
+// sshd never says by PAM is waited for to the end of the window.
 func (p *Pipeline) settleOne(b *boot, s *session) (bool, error) {
 	if len(s.held) == 0 {
 		return false, nil
 	}
 	now := p.now()
 	l := b.loginOf(s, p.opt.LoginWindow)
-	grown := p.grown(s, l)
 	local := s.exe != "" && !isSSHD(s.exe)
 	switch {
-	case s.started && (local || l != nil && grown), s.ended && l != nil && grown:
-	case !p.opt.SSHD && grown:
+	case s.started && local:
+	case s.started && l != nil:
+		if !p.opened(s, l) {
+			return false, nil
+		}
+	case s.ended && l != nil && p.opened(s, l):
+	case !p.opt.SSHD && p.passed(s.told, s.touched, openingWait):
 	case now-s.since >= p.opt.LoginWindow.Milliseconds():
 		if p.opt.SSHD && l == nil && !local {
 			p.enc.expire(b.ID, s.id)
@@ -175,17 +182,26 @@ func (p *Pipeline) settleOne(b *boot, s *session) (bool, error) {
 	return true, p.handOver(b, s, l)
 }
 
-// grown reports whether neither log has shown more of a session's beginning
-// for some time.
-func (p *Pipeline) grown(s *session, l *login) bool {
-	told, touched := s.told, s.touched
-	if l != nil {
-		told = max(told, l.heard)
-		if l.touched.After(touched) {
-			touched = l.touched
-		}
+// opened reports whether both logs were read beyond all that the tracker takes
+// for the session's opening. An sshd that logs the start of a connection says
+// how each of its sessions starts, too.
+func (p *Pipeline) opened(s *session, l *login) bool {
+	since, touched := s.start, s.startWall
+	if !s.started {
+		since, touched = max(s.told, l.heard), s.touched
 	}
-	return p.now()-told >= proofWait.Milliseconds() || p.quiet(touched, proofWall)
+	wait := openingWait
+	if !l.d.ConnTime.IsZero() && len(l.d.Sessions) == 0 {
+		wait = lateOpeningWait
+	}
+	return p.passed(max(since, l.since), later(touched, l.touched), wait)
+}
+
+// passed reports whether that much record time has passed since then, or, where
+// both logs have no more to say, as much wall time.
+func (p *Pipeline) passed(since int64, touched time.Time, wait time.Duration) bool {
+	read := p.auditRead() && (p.clock.SSHD || !p.opt.SSHD)
+	return p.now()-since >= wait.Milliseconds() || read && p.quiet(touched, wait)
 }
 
 // handOver tells the tracker all that is known of a session, and then its

@@ -100,6 +100,7 @@ type savedSession struct {
 	Since   int64       `json:"since"`
 	ByLogin bool        `json:"by_login,omitempty"`
 	Started bool        `json:"started,omitempty"`
+	Start   int64       `json:"start,omitempty"`
 	Exe     string      `json:"exe,omitempty"`
 	Settled bool        `json:"settled,omitempty"`
 	Ended   bool        `json:"ended,omitempty"`
@@ -189,7 +190,7 @@ func (b *boot) save() (savedBoot, error) {
 		s.Tracker = raw
 	}
 	for _, x := range b.sessions {
-		saved := savedSession{ID: x.id, Leader: x.leader, Opened: x.opened, Since: x.since, ByLogin: x.byLogin, Started: x.started, Exe: x.exe,
+		saved := savedSession{ID: x.id, Leader: x.leader, Opened: x.opened, Since: x.since, ByLogin: x.byLogin, Started: x.started, Start: x.start, Exe: x.exe,
 			Settled: x.settled, Ended: x.ended, Last: x.last, Told: x.told, Closed: x.closed, Closer: x.closer, Any: x.any, TTY: x.terminal}
 		for _, u := range x.held {
 			saved.Held = append(saved.Held, u.save())
@@ -377,7 +378,7 @@ func (r *restorer) session(s *savedSession, b *boot) error {
 		x.held = append(x.held, u)
 		r.relearn(u, b)
 	}
-	x.told = s.Told
+	x.told, x.start, x.startWall = s.Told, s.Start, time.Time{}
 	return nil
 }
 

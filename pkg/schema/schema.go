@@ -120,7 +120,7 @@ type Event struct {
 type Session struct {
 	Attribution string   `json:"attribution,omitempty"` // BySSHD, ByAudit, Local or None
 	Boot        string   `json:"boot,omitempty"`        // journal _BOOT_ID (32 hex digits) or "@SEC.mmm" of the boot's first record
-	Evidence    []string `json:"evidence,omitempty"`    // what agreed: boot pid time account address port session fingerprint child terminal
+	Evidence    []string `json:"evidence,omitempty"`    // what agreed in its opening: boot pid time account address port session fingerprint child terminal
 	ID          string   `json:"id,omitempty"`          // decimal ses=
 	Login       string   `json:"login,omitempty"`       // auditId of the UserLogin
 	Reason      string   `json:"reason,omitempty"`      // why Attribution is None

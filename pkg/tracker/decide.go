@@ -19,7 +19,7 @@ const (
 // bind gives the session to the login.
 func (t *SessionTracker) bind(s *session, l *login, v verdict) {
 	s.login, l.session = l, s
-	t.decide(s, decision{attribution: schema.BySSHD, evidence: t.shareEvidence(v.evidence)})
+	t.decide(s, decision{attribution: schema.BySSHD, evidence: t.shareEvidence(t.words(s, l, v)), agreed: t.shareEvidence(v.evidence)})
 	t.unwait(l)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/sshd"
+	"auditreplay/pkg/schema"
 )
 
 // SessionDecision is whose a session was said to be, and why.
@@ -25,9 +26,9 @@ type SessionDecision struct {
 	Terminal       string
 	Records        []Citation // that say so: its LOGIN, USER_START, end ...
 
-	Attribution string // a word of package schema; "" while it is undecided
-	Evidence    []string
-	Reason      string // of schema.None
+	Attribution string   // a word of package schema; "" while it is undecided
+	Evidence    []string // what agrees, also what was said after the session's opening
+	Reason      string   // of schema.None
 	Disputed    []string
 	Login       *LoginDecision // of schema.BySSHD, and of a name that was taken off again
 	Shared      []*LoginDecision
@@ -85,6 +86,9 @@ func (t *SessionTracker) Decisions() ([]SessionDecision, []LoginDecision) {
 		if s.Decided {
 			sess := &t.face(s).sess
 			d.Attribution, d.Reason, d.Evidence = sess.Attribution, sess.Reason, slices.Clone(sess.Evidence)
+			if sess.Attribution == schema.BySSHD && s.decision.agreed != nil {
+				d.Evidence = slices.Clone(s.decision.agreed)
+			}
 		}
 		if s.login != nil {
 			d.Login = at(s.login)

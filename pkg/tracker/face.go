@@ -11,7 +11,8 @@ import (
 type decision struct {
 	attribution string
 	reason      string   // of schema.None
-	evidence    []string // of schema.BySSHD
+	evidence    []string // of schema.BySSHD: what agreed in the session's opening
+	agreed      []string // and what did in all
 }
 
 // decide notes whose a session is. Where all is known beforehand its face is

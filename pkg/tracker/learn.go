@@ -38,6 +38,7 @@ func (t *SessionTracker) learn(s *session, f *auditd.Fact) {
 	if f.AUIDName != "" && s.Name == "" {
 		s.Name = f.AUIDName
 	}
+	first(&s.Said.Name, f.AUIDName, s.Name, f.Millis)
 	leader := s.Leader
 	if !s.ByLogin {
 		t.bracket(s)
@@ -62,13 +63,14 @@ func (s *session) learn(f *auditd.Fact, at time.Time) {
 		if s.Exe == "" {
 			s.Exe = f.Exe
 		}
+		first(&s.Said.Exe, f.Exe, s.Exe, f.Millis)
 	case auparse.AUDIT_USER_START:
 		s.learnStart(f, at)
 	case auparse.AUDIT_USER_END, auparse.AUDIT_CRED_DISP:
 		s.learnEnd(f, at)
 	case auparse.AUDIT_CRED_ACQ:
-		if isSSHD(f.Exe) && f.PID != s.Leader && f.OK && !slices.Contains(s.Children, f.PID) && len(s.Children) < maxChildren {
-			s.Children = append(s.Children, f.PID)
+		if isSSHD(f.Exe) && f.PID != s.Leader && f.OK && !s.hasChild(f.PID) && len(s.Children) < maxChildren {
+			s.Children = append(s.Children, child{f.PID, f.Millis})
 			s.cite("CRED_ACQ", f.Pos)
 		}
 		s.identify(f, f.PID == s.Leader || isSSHD(f.Exe) && s.Leader == 0 && !s.old(at))
@@ -76,7 +78,10 @@ func (s *session) learn(f *auditd.Fact, at time.Time) {
 		if f.OK && isSSHD(f.Exe) {
 			s.identify(f, f.PID == s.Leader || s.Leader == 0 && !s.old(at))
 			if f.Terminal != "" && f.Terminal != "ssh" && (f.PID == s.Leader || len(s.nested) == 0) {
-				s.Terminal = f.Terminal
+				if s.Terminal == "" || s.Terminal == "ssh" {
+					s.Terminal = f.Terminal
+				}
+				first(&s.Said.TTY, f.Terminal, s.Terminal, f.Millis)
 			}
 			s.cite("USER_LOGIN", f.Pos)
 		}
@@ -98,6 +103,9 @@ func (s *session) learnStart(f *auditd.Fact, at time.Time) {
 	opener := strings.HasPrefix(f.Op, "PAM:session_open")
 	if s.Leader == 0 && opener && !isSwitch(f.Exe) && opensSessions(f.Exe) && !s.old(at) {
 		s.Leader, s.Opened = f.PID, at
+	}
+	if f.PID == s.Leader && s.Started.IsZero() {
+		s.Started = at
 	}
 	s.identify(f, f.PID == s.Leader && s.Leader != 0)
 	if opener && isSSHD(f.Exe) && f.PID != s.Leader {
@@ -172,6 +180,7 @@ func (s *session) identify(f *auditd.Fact, leader bool) {
 		} else {
 			s.Exe = f.Exe
 		}
+		first(&s.Said.Exe, f.Exe, s.Exe, f.Millis)
 	}
 	s.claim("account", &s.Acct, f.Acct)
 	if f.Addr != "" {
@@ -188,6 +197,19 @@ func (s *session) identify(f *auditd.Fact, leader bool) {
 	s.claim("serial", &s.KeySer, f.CertSerial)
 	if s.Method == "" {
 		s.Method = f.Method
+	}
+	first(&s.Said.Acct, f.Acct, s.Acct, f.Millis)
+	if same, _ := sameAddress(f.Addr, s.Addr); same {
+		first(&s.Said.Addr, s.Addr, s.Addr, f.Millis)
+	}
+	first(&s.Said.Port, f.RPort, s.Port, f.Millis)
+	first(&s.Said.KeyPrint, f.Fingerprint, s.KeyPrint, f.Millis)
+}
+
+// first notes when what is known was said for the first time.
+func first(at *int64, said, known string, millis int64) {
+	if said != "" && said == known && (*at == 0 || millis < *at) {
+		*at = millis
 	}
 }
 

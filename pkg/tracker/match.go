@@ -259,7 +259,7 @@ func (v *verdict) weighSession(s *session, l *login) bool {
 
 func (v *verdict) weighChild(s *session, l *login) bool {
 	d := l.detail
-	if d == nil || d.ChildPID == 0 || !slices.Contains(s.Children, d.ChildPID) {
+	if d == nil || d.ChildPID == 0 || !s.hasChild(d.ChildPID) {
 		return false
 	}
 	v.agree("child")

@@ -182,8 +182,8 @@ func (t *SessionTracker) pairs(all []*session) []pair {
 			try(near(x.byPID[s.Leader], s))
 		}
 		try(x.bySes[s.ID])
-		for _, pid := range s.Children {
-			try(near(x.byChild[pid], s))
+		for _, c := range s.Children {
+			try(near(x.byChild[c.PID], s))
 		}
 		try(x.without(s.Opened))
 		if s.Leader == 0 {

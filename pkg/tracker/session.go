@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ type claims struct {
 	ByLogin bool      `json:",omitempty"` // its LOGIN was seen: Opened is that record's time
 	Serial  uint32    `json:",omitempty"` // of the LOGIN
 	Opened  time.Time // its LOGIN (or its USER_START); zero where not seen
+	Started time.Time // first USER_START of the leader; zero where not seen
 	Closed  time.Time // USER_END or CRED_DISP of the leader; zero where not seen
 	First   time.Time // first fact or event seen
 	// Session ids rise strictly within a boot. A session whose LOGIN is lost
@@ -48,19 +50,37 @@ type claims struct {
 	Acct     string   `json:",omitempty"`
 	Addr     string   `json:",omitempty"`
 	Port     string   `json:",omitempty"`
-	Terminal string   `json:",omitempty"`
-	Children []int    `json:",omitempty"` // pids of sshd's later CRED_ACQ: the user child
+	Terminal string   `json:",omitempty"` // the first that a USER_LOGIN names, else "ssh"
+	Children []child  `json:",omitempty"` // of sshd's later CRED_ACQ: the user child
 	KeyPrint string   `json:",omitempty"`
 	KeyID    string   `json:",omitempty"`
 	KeySer   string   `json:",omitempty"`
 	Method   string   `json:",omitempty"`
 	Disputed []string `json:",omitempty"` // claims that differ from one record to the next
 
+	Said said `json:",omitzero"` // when some of that was first said
+
 	Known   bool `json:",omitempty"` // an event of it was seen
 	Begun   bool `json:",omitempty"` // the event of its LOGIN was
 	Decided bool `json:",omitempty"`
 	Ended   bool `json:",omitempty"` // closed or deleted: no later login binds to it
 	Revoked bool `json:",omitempty"` // joined, and contradicted by what came later
+}
+
+// said is when the audit log first said what of a session, in milliseconds
+// since the epoch.
+type said struct{ Exe, Acct, Name, Addr, Port, KeyPrint, TTY int64 }
+
+// child is a process of sshd's below the leader, and when it was first heard
+// of, in milliseconds since the epoch.
+type child struct {
+	PID int
+	At  int64
+}
+
+// hasChild reports whether a process is one of the session's user children.
+func (s *session) hasChild(pid int) bool {
+	return slices.ContainsFunc(s.Children, func(c child) bool { return c.PID == pid })
 }
 
 // nested is a login inside a session that another login opened.

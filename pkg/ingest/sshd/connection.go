@@ -33,10 +33,13 @@ type connection struct {
 	Logins   []*Login // accepted: one, but for forgery
 	EndRank  int
 
-	ChildPID  int
-	AuditSes  string
-	AuditUID  string
-	BeforeSes bool // AuditSes is of a line before the login: the session may not be its own yet
+	ChildPID   int
+	ChildAt    time.Time
+	ChildLate  bool
+	AuditSes   string
+	AuditSesAt time.Time
+	AuditUID   string
+	BeforeSes  bool // AuditSes is of a line before the login: the session may not be its own yet
 }
 
 // note is a line that is remembered: a refusal, a partial success.

@@ -40,7 +40,7 @@ func (c *Connections) handle(k *connection, in *input) {
 	case Starting:
 		k.Opened = true
 		for _, g := range k.Logins {
-			g.Sessions = append(g.Sessions, Started{strings.Clone(l.What), strings.Clone(l.TTY), in.m.Time, in.pos})
+			g.Sessions = append(g.Sessions, Started{strings.Clone(l.What), strings.Clone(l.TTY), in.m.Time, in.m.Received, in.pos})
 			in.emit(Change{Learned, g})
 		}
 	case PAMOpened:
@@ -106,7 +106,8 @@ func (c *Connections) accept(k *connection, in *input) {
 	c.flush(k, g, in.emit)
 	k.merge(g)
 	k.Named, k.Denied, k.Partials = nil, nil, nil
-	g.AuditSes, g.AuditUID, g.ChildPID = k.AuditSes, k.AuditUID, k.ChildPID
+	g.AuditSes, g.AuditSesAt, g.AuditUID = k.AuditSes, k.AuditSesAt, k.AuditUID
+	g.ChildPID, g.ChildAt, g.ChildLate = k.ChildPID, k.ChildAt, k.ChildLate
 	g.N = c.seen.next(decisionKey(g.PID, g.Text))
 	k.Logins = append(k.Logins, g)
 	if len(k.Logins) > 1 {

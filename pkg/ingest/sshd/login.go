@@ -43,9 +43,13 @@ type Login struct {
 
 	ConnTime      time.Time // of "Connection from"
 	ChildPID      int       // user child
+	ChildAt       time.Time `json:",omitzero"`  // Received of the line that named it
+	ChildLate     bool      `json:",omitempty"` // that line is none of the session's start: at LogLevel INFO its goodbye
 	AuditSes      string    // journal _AUDIT_SESSION of the connection
+	AuditSesAt    time.Time `json:",omitzero"` // Received of the first entry that says so
 	AuditUID      string    // journal _AUDIT_LOGINUID
 	SesConflict   bool      // entries of the connection disagree about either
+	SesConflictAt time.Time `json:",omitzero"` // Received of the first that does
 	LogindSession string
 	Sessions      []Started
 	PAM           bool // PAM's session was opened: its close is logged, unless the monitor is killed
@@ -55,10 +59,11 @@ type Login struct {
 
 // Started is the start of one session of a connection.
 type Started struct {
-	Kind string // "shell", "command", "subsystem sftp", "forced-command"
-	TTY  string // "pts/0", or ""
-	Time time.Time
-	Pos  ingest.Pos `json:"-"`
+	Kind     string // "shell", "command", "subsystem sftp", "forced-command"
+	TTY      string // "pts/0", or ""
+	Time     time.Time
+	Received time.Time
+	Pos      ingest.Pos `json:"-"`
 }
 
 // How a connection ended.

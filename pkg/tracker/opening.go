@@ -1,0 +1,95 @@
+package tracker
+
+import (
+	"slices"
+	"time"
+
+	"auditreplay/pkg/ingest/sshd"
+)
+
+// Opening is how long after a session's USER_START, or its Accepted line where
+// that is later, the logs still speak of its opening. On the recorded hosts
+// CRED_ACQ of the user's process and USER_LOGIN came within 3 s.
+const Opening = 5 * time.Second
+
+// LateOpening is the same for the lines in which an sshd of LogLevel VERBOSE
+// names the user's process and terminal, by the time of their reception:
+// journald was seen to be 12 s behind.
+const LateOpening = 15 * time.Second
+
+// words is what a session's events list as the evidence of a join: what agreed
+// in its opening, by the times that the logs state. Whoever follows the logs
+// cannot wait longer with the session's first events, and a replay, which knows
+// what comes later, is to list the same.
+//
+// Where the opening proves nothing, because it is lost, all that agrees counts.
+// And whether there is a join is no question of the opening: all evidence was
+// weighed for it, and what contradicts it at any time does so.
+func (t *SessionTracker) words(s *session, l *login, v verdict) []string {
+	if s.Opened.IsZero() {
+		return v.evidence
+	}
+	start := s.Opened
+	if s.Started.After(start) && s.Started.Sub(start) <= loginAfter {
+		start = s.Started
+	}
+	if o := t.judge(s.opening(start), l.opening(start)); o.proof {
+		return o.evidence
+	}
+	return v.evidence
+}
+
+// opening is the session as far as its opening tells, for judge. What other
+// sessions say of its login uid is left out.
+func (s *session) opening(start time.Time) *session {
+	o := &session{claims: s.claims}
+	o.AUID = ""
+	end := start.Add(Opening).UnixMilli()
+	for _, c := range []struct {
+		claim *string
+		said  int64
+	}{{&o.Exe, s.Said.Exe}, {&o.Acct, s.Said.Acct}, {&o.Name, s.Said.Name}, {&o.Addr, s.Said.Addr}, {&o.Port, s.Said.Port},
+		{&o.KeyPrint, s.Said.KeyPrint}, {&o.Terminal, s.Said.TTY}} {
+		if c.said > end {
+			*c.claim = ""
+		}
+	}
+	o.Children = slices.DeleteFunc(slices.Clone(s.Children), func(c child) bool { return c.At > end })
+	return o
+}
+
+// opening is the login as far as its session's opening tells, for judge. Its
+// log's times are those of reception, the order in which whoever follows that
+// log reads it. A goodbye is no part of an opening, however soon it comes.
+func (l *login) opening(start time.Time) *login {
+	if l.detail == nil {
+		return l
+	}
+	o, d := *l, *l.detail
+	o.detail = &d
+	start = start.Add(l.Ahead)
+	if d.Received.After(start) {
+		start = d.Received
+	}
+	end := start.Add(Opening)
+	verbose := func(at time.Time) {
+		if !d.ConnTime.IsZero() && at.After(end) && at.Sub(start) <= LateOpening {
+			end = at
+		}
+	}
+	if !d.ChildLate {
+		verbose(d.ChildAt)
+	}
+	if len(d.Sessions) > 0 {
+		verbose(d.Sessions[0].Received)
+	}
+	if d.ChildLate || d.ChildAt.After(end) {
+		d.ChildPID = 0
+	}
+	d.Sessions = slices.DeleteFunc(slices.Clone(d.Sessions), func(s sshd.Started) bool { return s.Received.After(end) })
+	if d.AuditSesAt.After(end) {
+		d.AuditSes = ""
+	}
+	d.SesConflict = d.SesConflict && !d.SesConflictAt.After(end)
+	return &o
+}
