@@ -7,18 +7,14 @@ import (
 	"sort"
 	"strings"
 	"testing"
-
-	"auditreplay/pkg/schema"
 )
 
 // writtenEvent is an event as it was written, but for where it stands in the logs.
 type writtenEvent struct {
 	line    string // without pos
 	id      string // of the audit event, else of the UserLogin or UserLogout
-	typ     string
 	late    bool
-	expired bool   // of a session whose login was not seen in time
-	session string // boot and id, "" where it has none
+	expired bool // of a session whose login was not seen in time
 	fields  map[string]any
 }
 
@@ -32,17 +28,13 @@ func parseEvent(t testing.TB, line string) *writtenEvent {
 	extra := meta["extra"].(map[string]any)
 	ev := extra["event"].(map[string]any)
 	delete(ev, "pos")
-	e.typ = e.fields["type"].(string)
 	if e.id, _ = ev["id"].(string); e.id == "" {
-		e.id = fmt.Sprint(e.typ, meta["auditId"])
+		e.id = fmt.Sprint(e.fields["type"], meta["auditId"])
 	}
 	e.late, _ = ev["late"].(bool)
 	if s, ok := extra["session"].(map[string]any); ok {
 		reason, _ := s["reason"].(string)
 		e.expired = strings.HasPrefix(reason, "login not seen within ")
-		if s["id"] != nil {
-			e.session = fmt.Sprint(s["boot"], "/", s["id"])
-		}
 	}
 	e.line = e.without(nil)
 	return e
@@ -67,84 +59,39 @@ func parseEventAgain(line string) (fields map[string]any) {
 	return fields
 }
 
-// excuses are the ways in which an event of follow may differ from file's.
-type excuses struct {
-	expired map[string]bool // sessions
-	acted   map[string]bool // sessions that the audit log has events of
-	// proofLate is for logs in which sshd says little (LogLevel INFO): the
-	// pid of the user's process and the journal's word on the session come
-	// with its goodbye, too late to be among the evidence of what was written.
-	proofLate bool
-	used      map[string]int
-}
-
-// fits reports whether an event of follow differs from file's in no other way
-// than it may.
-func (x *excuses) fits(live, file *writtenEvent) bool {
-	why := ""
-	switch {
-	case live.expired:
-		// What is said of whose it is, and nothing else.
-		anybody := func(e, extra, session map[string]any) {
-			delete(e, "subjects")
-			delete(e, "source")
-			delete(extra, "credential")
-			for _, f := range []string{"attribution", "reason", "evidence", "login", "conflict"} {
-				delete(session, f)
-			}
-		}
-		if live.without(anybody) == file.without(anybody) {
-			why = "login not seen in time"
-		}
-	case live.typ == schema.TypeLogin || live.typ == schema.TypeLogout:
-		// The session of a login that was written alone is not known.
-		nowhere := func(_, _, session map[string]any) { delete(session, "id") }
-		if (x.expired[file.session] || !x.acted[file.session]) && live.session == "" && live.line == file.without(nowhere) {
-			why = "session not known to its login"
-		}
-	case x.proofLate:
-		early := func(_, _, session map[string]any) {
-			if evidence, ok := session["evidence"].([]any); ok {
-				session["evidence"] = slices.DeleteFunc(evidence, func(v any) bool { return v == "child" || v == "session" })
-			}
-		}
-		if live.without(early) == file.without(early) {
-			why = "proof known too late"
+// fits reports whether an event of follow is file's but for whose it is, because
+// the session's login was not seen in time.
+func (e *writtenEvent) fits(file *writtenEvent) bool {
+	anybody := func(e, extra, session map[string]any) {
+		delete(e, "subjects")
+		delete(e, "source")
+		delete(extra, "credential")
+		for _, f := range []string{"attribution", "reason", "evidence", "login", "conflict"} {
+			delete(session, f)
 		}
 	}
-	if why != "" {
-		x.used[why]++
-	}
-	return why != ""
+	return e.expired && e.without(anybody) == file.without(anybody)
 }
 
 // differences compares what follow wrote with what file makes of the same
 // logs: the same events as often, but for where they stand in the logs. An
 // event of a session whose login was not seen in time may say less of whose it
-// is, and its login nothing of the session; an event that came apart because a
-// record was late is as many events as it came apart into. A login whose session the audit log
-// has nothing of does not know it: only a journal read to its end names it. used counts how
-// often each excuse was needed.
-func differences(t testing.TB, live, file []string, proofLate bool) (diff []string, used map[string]int) {
+// is; an event that came apart because a record was late is as many events as it
+// came apart into. used counts how often each excuse was needed.
+func differences(t testing.TB, live, file []string) (diff []string, used map[string]int) {
 	t.Helper()
 	rest := make(map[string][]*writtenEvent) // of file, by id
 	for _, l := range file {
 		e := parseEvent(t, l)
 		rest[e.id] = append(rest[e.id], e)
 	}
-	x := &excuses{expired: make(map[string]bool), acted: make(map[string]bool), proofLate: proofLate, used: make(map[string]int)}
+	used = make(map[string]int)
 	apart := make(map[string]bool)
 	var events, other []*writtenEvent
 	for _, l := range live {
 		e := parseEvent(t, l)
 		events = append(events, e)
 		apart[e.id] = apart[e.id] || e.late
-		if e.typ == schema.TypeAction {
-			x.acted[e.session] = true
-		}
-		if e.expired {
-			x.expired[e.session] = true
-		}
 	}
 	for _, e := range events {
 		if !take(rest, e.id, func(f *writtenEvent) bool { return e.line == f.line }) {
@@ -153,9 +100,10 @@ func differences(t testing.TB, live, file []string, proofLate bool) (diff []stri
 	}
 	for _, e := range other {
 		switch {
-		case take(rest, e.id, func(f *writtenEvent) bool { return x.fits(e, f) }):
+		case take(rest, e.id, e.fits):
+			used["login not seen in time"]++
 		case apart[e.id] && (e.late || take(rest, e.id, func(*writtenEvent) bool { return true })):
-			x.used["late record"]++
+			used["late record"]++
 		default:
 			diff = append(diff, "+ "+e.line)
 		}
@@ -166,7 +114,7 @@ func differences(t testing.TB, live, file []string, proofLate bool) (diff []stri
 		}
 	}
 	sort.Slice(diff, func(i, j int) bool { return diff[i][2:] < diff[j][2:] })
-	return diff, x.used
+	return diff, used
 }
 
 // take takes the first event of an id that fits.

@@ -128,7 +128,7 @@ func TestFollowFinished(t *testing.T) {
 		}
 		f.close()
 		file := e.replayed(t, replay.ScopeAll)
-		diff, used := differences(t, eventLines(out.Bytes()), file, false)
+		diff, used := differences(t, eventLines(out.Bytes()), file)
 		t.Logf("seed %d: %d events, %d by file; %s", seed, len(eventLines(out.Bytes())), len(file), talk.String())
 		for _, d := range diff[:min(len(diff), 6)] {
 			t.Error(d)

@@ -214,7 +214,7 @@ func TestFollowTorture(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := e.replayed(t, replay.ScopeAll)
-	diff, used := differences(t, eventLines(got), file, false)
+	diff, used := differences(t, eventLines(got), file)
 	t.Logf("%d lines, %d kills, rotations %v: %d events, %d by file, %d differences, %v", len(steps), r.kills, r.rotations,
 		len(eventLines(got)), len(file), len(diff), used)
 	for _, d := range diff[:min(len(diff), 10)] {

@@ -274,6 +274,67 @@ func TestProofIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestLoginWithoutSession: a login whose session the audit log shows nothing of
+// names the one that the journal says it opened, and waits where records of that
+// one have begun to come.
+func TestLoginWithoutSession(t *testing.T) {
+	t.Parallel()
+	service := `pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=x comm="systemd" exe="/usr/lib/systemd/systemd" res=success'`
+	for _, c := range []struct {
+		named, acted float64 // seconds after the login; 0: never
+		want         string
+		id           bool
+	}{
+		{0, 0, "UserLogin", false},
+		{1, 0, "UserLogin", true},
+		{59, 0, "UserLogin", true},
+		{62, 0, "UserLogin", false},
+		{1, 50, "", true},
+	} {
+		h := newHost(t, Options{SSHD: true, NoWall: true})
+		h.accepted(t0)
+		saw := func(after float64) {
+			h.record(t0+after, "SERVICE_START", service)
+			h.restart()
+			h.round()
+		}
+		for _, after := range []float64{0.5, 40, 50, 58, 61, 63} {
+			if c.named > 0 && after >= c.named {
+				h.line++
+				when := time.UnixMilli(int64((t0 + c.named) * 1e3)).UTC()
+				h.p.Message(&ingest.Entry{Kind: ingest.MessageEntry, Pos: ingest.Pos{Source: h.sshd, Line: h.line}, Message: ingest.Message{Host: "web",
+					Ident: "sshd", PID: 50, Text: "pam_env(sshd:session): x", Time: when, Received: when, UID: -1, AuditSes: "7", AuditUID: "1000"}})
+				c.named = 0
+			}
+			if c.acted == after {
+				h.command(t0 + after)
+			}
+			saw(after)
+		}
+		if err := h.enc.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		login := ""
+		for l := range strings.Lines(h.out.String()) {
+			if strings.Contains(l, `"type":"UserLogin"`) {
+				login = l
+			}
+		}
+		if (login != "") != (c.want != "") || login != "" && strings.Contains(login, `"id":"7"`) != c.id {
+			t.Errorf("%+v: wrote %q", c, login)
+		}
+		saw(120)
+		if err := h.enc.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if c.acted > 0 {
+			if s := h.out.String(); strings.Count(s, `"id":"7"`) != 2 || !strings.Contains(s, `"attribution":"sshd"`) {
+				t.Errorf("%+v: wrote %s", c, s)
+			}
+		}
+	}
+}
+
 // TestFirstRecordIsAuditds begins with a record of auditd's own, before sshd has
 // said anything: neither names the boot or the host.
 func TestFirstRecordIsAuditds(t *testing.T) {

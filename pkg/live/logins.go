@@ -123,6 +123,9 @@ func (p *Pipeline) learned(b *boot, d *sshd.Login, at time.Time) {
 	}
 }
 
+// names reports whether the journal says that the login opened that session.
+func (l *login) names(id string) bool { return l.d.AuditSes == id && !l.d.SesConflict }
+
 // loginOf finds the login that waits for a session: the one of its opener's
 // pid, or the one that the journal says belongs to it.
 func (b *boot) loginOf(s *session, window time.Duration) *login {
@@ -133,7 +136,7 @@ func (b *boot) loginOf(s *session, window time.Duration) *login {
 			continue
 		}
 		dt := time.UnixMilli(s.opened).Sub(l.d.Time)
-		named := l.d.AuditSes == s.id && !l.d.SesConflict
+		named := l.names(s.id)
 		same := s.leader != 0 && l.d.PID == s.leader && dt >= -window/2 && dt <= window
 		if (named || same) && (best == nil || dt.Abs() < apart) {
 			best, apart = l, dt.Abs()
@@ -184,9 +187,10 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// waitsFor reports whether a session that is not settled has the login's pid.
+// waitsFor reports whether a session that is not settled has the login's pid,
+// or is the one that the journal says it opened.
 func (b *boot) waitsFor(l *login) bool {
-	return slices.ContainsFunc(b.unsettled, func(s *session) bool { return s.leader == l.d.PID })
+	return slices.ContainsFunc(b.unsettled, func(s *session) bool { return s.leader == l.d.PID || l.names(s.id) })
 }
 
 // writeAlone writes a login whose session was not found in time.
@@ -196,6 +200,9 @@ func (p *Pipeline) writeAlone(b *boot, l *login) error {
 		if err := b.tracker.Login(l.d, 0); err != nil {
 			return err
 		}
+	}
+	if !slices.ContainsFunc(b.logins, func(o *login) bool { return o != l && o.names(l.d.AuditSes) }) {
+		b.tracker.NameSession(l.d)
 	}
 	l.written = true
 	return b.tracker.WriteLogin(l.d)

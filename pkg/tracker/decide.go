@@ -19,6 +19,9 @@ const (
 // bind gives the session to the login.
 func (t *SessionTracker) bind(s *session, l *login, v verdict) {
 	s.login, l.session = l, s
+	if !s.First.IsZero() || l.named() {
+		l.Names = s.ID
+	}
 	t.decide(s, decision{attribution: schema.BySSHD, evidence: t.shareEvidence(t.words(s, l, v)), agreed: t.shareEvidence(v.evidence)})
 	t.unwait(l)
 }

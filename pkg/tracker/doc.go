@@ -52,7 +52,9 @@
 // Without Resolve nothing is known of what comes. A session then waits for the
 // record that names its program, and DeleteUsersWithoutLoginsBefore says when
 // it has waited enough: the audit log's own identity is what remains. What a
-// later record contradicts loses its name from there on.
+// later record contradicts loses its name from there on. What the events of a
+// session list as evidence is what agreed in its opening (opening.go), so that
+// it is the same with Resolve and without.
 //
 // Snapshot and Restore carry a tracker over a restart; Decisions says why each
 // session and login was decided as it was.

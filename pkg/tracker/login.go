@@ -59,6 +59,7 @@ type loginClaims struct {
 	Port    string        `json:",omitempty"`
 	CredID  string        // whose credential it was
 	LifeEnd time.Time     // when this life of the PID was over, by sshd's log; zero where unknown
+	Names   string        `json:",omitempty"` // the session that its own events name
 	Shares  bool          `json:",omitempty"` // it runs in a session that another login opened
 	Written bool          `json:",omitempty"` // its UserLogin was written
 }

@@ -93,3 +93,33 @@ func (l *login) opening(start time.Time) *login {
 	d.SesConflict = d.SesConflict && !d.SesConflictAt.After(end)
 	return &o
 }
+
+// named reports whether the journal named the login's session soon enough for
+// a follower of the logs, who then writes the login with it.
+func (l *login) named() bool {
+	d := l.detail
+	return d != nil && d.AuditSes != "" && !d.SesConflict && d.AuditSesAt.Sub(d.Received) <= loginAfter
+}
+
+// NameSession lets the events of a login name the session that the journal
+// says it opened, where the audit log has shown nothing of that session, and
+// nothing speaks against it. It is for a login that no session was found for;
+// events of the session that come all the same are joined as any are.
+func (t *SessionTracker) NameSession(d *sshd.Login) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.byDetail[d]
+	if l == nil || l.session != nil || l.Shares || l.conflicted() || !l.named() || t.sessions[d.AuditSes] != nil {
+		return
+	}
+	for _, o := range t.logins {
+		if o != l && o.detail != nil && o.detail.AuditSes == d.AuditSes && !o.detail.SesConflict {
+			return // only one of them can have opened it
+		}
+	}
+	s := &session{claims: claims{ID: d.AuditSes}}
+	t.bracket(s)
+	if t.judge(s, l).proof {
+		l.Names = s.ID
+	}
+}

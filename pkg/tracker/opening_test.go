@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"auditreplay/pkg/ingest/auditd"
 	"auditreplay/pkg/ingest/sshd"
@@ -104,5 +105,65 @@ func TestOpening(t *testing.T) {
 	d.End = &sshd.End{How: sshd.Logout, Time: at(300)}
 	if s, _ := resolved(t, []*auditd.Event{end("10.0.0.5")}, d); strings.Join(s.Evidence, " ") != start+" session" {
 		t.Errorf("lost opening: %s %s", s.Attribution, s.Evidence)
+	}
+}
+
+// loginNames is the session that the UserLogin of the first of these logins
+// names, with a replay or live, of a boot whose audit log has nothing of it.
+func loginNames(t testing.TB, replay bool, logins ...*sshd.Login) string {
+	t.Helper()
+	w := newWritten()
+	st := richTracker(w)
+	feed(t, st, richExec(t, 1, 9, 90, at(-50)))
+	if replay {
+		st = richTracker(w)
+	}
+	for _, l := range logins {
+		feed(t, st, l)
+	}
+	if replay {
+		st.Resolve()
+	} else {
+		st.NameSession(logins[0])
+	}
+	if err := st.WriteLogin(logins[0]); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range w.events(t) {
+		if e.Type == schema.TypeLogin {
+			return schema.Of(e).Session.ID
+		}
+	}
+	t.Fatal("no UserLogin")
+	return ""
+}
+
+// TestLoginNamesItsSession: where the audit log has nothing of a session, its
+// login names it if the journal alone did within a minute.
+func TestLoginNamesItsSession(t *testing.T) {
+	t.Parallel()
+	says := func(pid int, ses string, after time.Duration) *sshd.Login {
+		d := accepted("alice", pid, at(0))
+		d.AuditSes, d.AuditSesAt = ses, d.Received.Add(after)
+		return d
+	}
+	conflict := says(7, "5", time.Second)
+	conflict.SesConflict = true
+	for name, c := range map[string]struct {
+		logins []*sshd.Login
+		want   string
+	}{
+		"named":         {[]*sshd.Login{says(7, "5", time.Minute)}, "5"},
+		"named late":    {[]*sshd.Login{says(7, "5", time.Minute+time.Second)}, ""},
+		"not named":     {[]*sshd.Login{accepted("alice", 7, at(0))}, ""},
+		"contradicted":  {[]*sshd.Login{conflict}, ""},
+		"named by two":  {[]*sshd.Login{says(7, "5", time.Second), says(8, "5", time.Second)}, ""},
+		"others' is no": {[]*sshd.Login{says(7, "5", time.Second), says(8, "6", time.Second)}, "5"},
+	} {
+		for _, replay := range []bool{true, false} {
+			if got := loginNames(t, replay, c.logins...); got != c.want {
+				t.Errorf("%s (replay %v): session %q, not %q", name, replay, got, c.want)
+			}
+		}
 	}
 }

@@ -367,10 +367,7 @@ func (t *SessionTracker) WriteLogout(d *sshd.Login, at time.Time, pos ingest.Pos
 func (o *output) sshdEvent(t *SessionTracker, l *login, typ string, at time.Time, pos ingest.Pos) {
 	f := t.loginFace(l)
 	o.ev = schema.Event{Pos: pos.String()}
-	o.sess = schema.Session{Boot: t.opt.Boot}
-	if l.session != nil {
-		o.sess.ID = l.session.ID
-	}
+	o.sess = schema.Session{Boot: t.opt.Boot, ID: l.Names}
 	o.extra = schema.Extra{Event: &o.ev, Session: &o.sess, Credential: f.cred}
 	o.event = auditevent.AuditEvent{Type: typ, LoggedAt: at.UTC(), Source: f.source, Subjects: f.subjects,
 		Component: "sshd", Target: t.target}
