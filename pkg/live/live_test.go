@@ -335,6 +335,34 @@ func TestLoginWithoutSession(t *testing.T) {
 	}
 }
 
+// TestLongLoginWithoutSession: a login that no session was found for is
+// forgotten after a day, and its logout is written all the same.
+func TestLongLoginWithoutSession(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, Options{SSHD: true, NoWall: true})
+	h.say(t0, 1, "Server listening on :: port 22.")
+	h.accepted(t0 + 1)
+	until := func(from, to float64) {
+		for at := from; at <= to; at += 3600 {
+			h.record(t0+at, "SERVICE_START", `pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=x comm="systemd" exe="/usr/lib/systemd/systemd" res=success'`)
+			h.round()
+		}
+		h.restart()
+	}
+	until(10, 30*3600)
+	h.say(t0+30*3600+60, 50, "Disconnected from user ann 192.0.2.7 port 4711")
+	until(30*3600+70, 33*3600)
+	var got []string
+	for _, s := range h.wrote() {
+		if strings.HasPrefix(s, "UserLog") {
+			got = append(got, s)
+		}
+	}
+	if diff := cmp.Diff([]string{"UserLogin", "UserLogout"}, got); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+}
+
 // TestFirstRecordIsAuditds begins with a record of auditd's own, before sshd has
 // said anything: neither names the boot or the host.
 func TestFirstRecordIsAuditds(t *testing.T) {

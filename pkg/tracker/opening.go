@@ -108,8 +108,14 @@ func (l *login) named() bool {
 func (t *SessionTracker) NameSession(d *sshd.Login) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.byDetail[d]
-	if l == nil || l.session != nil || l.Shares || l.conflicted() || !l.named() || t.sessions[d.AuditSes] != nil {
+	if l := t.byDetail[d]; l != nil {
+		t.nameSession(l)
+	}
+}
+
+func (t *SessionTracker) nameSession(l *login) {
+	d := l.detail
+	if l.session != nil || l.Shares || l.conflicted() || !l.named() || t.sessions[d.AuditSes] != nil {
 		return
 	}
 	for _, o := range t.logins {

@@ -335,16 +335,17 @@ func (t *SessionTracker) writeUserLogin(l *login) error {
 	return nil
 }
 
-// WriteLogout writes the UserLogout of a login that ended. ended is one of the
+// WriteLogout writes the UserLogout of a login that ended, also of one that was
+// forgotten since it was written. ended is one of the
 // words of schema.md, pos the line that shows it.
 func (t *SessionTracker) WriteLogout(d *sshd.Login, at time.Time, pos ingest.Pos, ended string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.byDetail[d]
-	if l == nil {
-		return nil
-	}
-	if !l.Written {
+	if l == nil { // forgotten: no session claimed it
+		l = t.newLogin(d)
+		t.nameSession(l)
+	} else if !l.Written {
 		if err := t.writeUserLogin(l); err != nil {
 			return err
 		}
