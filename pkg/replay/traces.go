@@ -2,6 +2,9 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -30,12 +33,13 @@ type traced struct {
 type traces struct {
 	sessions map[traced][]*trace
 	boots    map[bootKey][]*trace
+	when     []interval // in which the signs are that could be the last ones
 }
 
 // lastTraces finds when the sessions of these logins were last seen. It reads
-// the audit log once more.
+// the parts of the audit log once more that can say so.
 func (r *run) lastTraces(logins []*loginOf) {
-	t := traces{make(map[traced][]*trace), make(map[bootKey][]*trace)}
+	t := traces{sessions: make(map[traced][]*trace), boots: make(map[bootKey][]*trace)}
 	all := make([]trace, len(logins))
 	for i, l := range logins {
 		key := bootKey{l.host, l.boot}
@@ -45,13 +49,16 @@ func (r *run) lastTraces(logins []*loginOf) {
 		case l.over.how == endedCrash:
 			all[i].any.at = later(p.at, r.endings(key).last)
 			t.boots[key] = append(t.boots[key], &all[i])
+			t.when = append(t.when, interval{all[i].any.at.UnixMilli(), l.over.before})
 		case p.opened:
 			ses := traced{key, p.ses}
 			t.sessions[ses] = append(t.sessions[ses], &all[i])
+			t.when = append(t.when, interval{all[i].from, l.over.before})
 		}
 	}
+	t.when = merged(t.when)
 	for _, in := range r.inputs {
-		if len(in.stretches) > 0 {
+		if slices.ContainsFunc(in.stretches, t.in) {
 			r.trace(in, &t)
 		}
 	}
@@ -80,12 +87,41 @@ func (r *run) trace(in *input, t *traces) {
 		hosts = append(hosts, r.scan.nodes[names.of(rec)].host)
 	}
 	var c auditd.Chunk
-	for rs.next(&c) == nil {
+	for _, st := range in.stretches {
+		if !t.in(st) {
+			if rs.skip(st.units) != nil {
+				return
+			}
+			continue
+		}
+		if rs.next(&c) != nil {
+			return
+		}
 		for i := range c.Records {
 			t.record(&c.Records[i], bootKey{hosts[i], r.hosts[hosts[i]].bootAt(c.Records[i].Millis)})
 		}
 		hosts = hosts[:0]
 	}
+}
+
+// in reports whether a stretch may hold a last sign.
+func (t *traces) in(st stretch) bool {
+	i := sort.Search(len(t.when), func(i int) bool { return t.when[i].to >= st.min })
+	return i < len(t.when) && t.when[i].has(st)
+}
+
+// merged gives the same time in intervals that are in order and apart.
+func merged(all []interval) []interval {
+	slices.SortFunc(all, func(a, b interval) int { return cmp.Compare(a.from, b.from) })
+	out := all[:0]
+	for _, i := range all {
+		if n := len(out); n > 0 && i.from <= out[n-1].to {
+			out[n-1].to = max(out[n-1].to, i.to)
+		} else {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 func (t *traces) record(rec *auditd.Record, key bootKey) {
