@@ -53,7 +53,11 @@ func (r *run) lastTraces(logins []*loginOf) {
 		case p.opened:
 			ses := traced{key, p.ses}
 			t.sessions[ses] = append(t.sessions[ses], &all[i])
-			t.when = append(t.when, interval{all[i].from, l.over.before})
+			to := l.over.before
+			if boots := r.hosts[l.host].boots; l.boot+1 < len(boots) {
+				to = min(to, boots[l.boot+1].start)
+			}
+			t.when = append(t.when, interval{all[i].from, to})
 		}
 	}
 	t.when = merged(t.when)
