@@ -26,9 +26,12 @@ type input struct {
 	cut       *ingest.Damage // where the bytes of a binary journal broke off
 	civil     civil          // of a log whose times lack year or zone
 	progress  *Progress
-	chunk     int // bytes of a chunk of its records
-	scanned   bool
-	torn      bool // a line of it holds more than one record
+
+	interrupted func() bool // may be nil; asked before every read, in any goroutine
+
+	chunk   int // bytes of a chunk of its records
+	scanned bool
+	torn    bool // a line of it holds more than one record
 }
 
 // stretch is a chunk of an input's records, as the first pass saw it.
@@ -55,13 +58,13 @@ func (in *input) open() (reader, *ingest.CountingReader, io.Closer, error) {
 		case err != nil:
 			return nil, nil, nil, err
 		}
-		return journal.NewBinary(at, size, in.src), nil, in.progress.opens(in.src, func() int64 { return 0 }), nil
+		return journal.NewBinary(stoppableAt{at, in.interrupted}, size, in.src), nil, in.progress.opens(in.src, func() int64 { return 0 }), nil
 	}
 	rc, err := in.src.OpenRaw()
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	count := &ingest.CountingReader{R: rc}
+	count := &ingest.CountingReader{R: stoppable{rc, in.interrupted}}
 	var r reader
 	switch in.src.Kind {
 	case ingest.JournalExport:
@@ -80,6 +83,32 @@ func (in *input) open() (reader, *ingest.CountingReader, io.Closer, error) {
 		taken = s.Stored
 	}
 	return r, count, closers{rc, in.progress.opens(in.src, taken)}, nil
+}
+
+// stoppable is a reader that fails when the run is interrupted: whatever reads an
+// input, and in which pass, ends then.
+type stoppable struct {
+	io.Reader
+	interrupted func() bool
+}
+
+func (s stoppable) Read(p []byte) (int, error) {
+	if s.interrupted != nil && s.interrupted() {
+		return 0, ErrInterrupted
+	}
+	return s.Reader.Read(p)
+}
+
+type stoppableAt struct {
+	io.ReaderAt
+	interrupted func() bool
+}
+
+func (s stoppableAt) ReadAt(p []byte, off int64) (int, error) {
+	if s.interrupted != nil && s.interrupted() {
+		return 0, ErrInterrupted
+	}
+	return s.ReaderAt.ReadAt(p, off)
 }
 
 // closers are closed together.

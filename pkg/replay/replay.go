@@ -40,8 +40,8 @@ type Options struct {
 	// Reject is called for every rejected unit of the input; an error ends
 	// the run.
 	Reject      func(pos ingest.Pos, what string, raw []byte) error
-	Interrupted func() bool
-	Observer    Observer // may be nil
+	Interrupted func() bool // asked often, in several goroutines; may be nil
+	Observer    Observer    // may be nil
 	// Between gives the time of the events that are wanted, once Known was
 	// called; zero is open. Others may be left out unread.
 	Between func() (from, to time.Time)
@@ -121,7 +121,7 @@ func (r *run) addInputs(sources []*ingest.Source) {
 				}
 			}
 		}
-		r.inputs = append(r.inputs, &input{src: src, group: g, progress: r.opt.Progress, chunk: chunkSize(len(sources))})
+		r.inputs = append(r.inputs, &input{src: src, group: g, progress: r.opt.Progress, chunk: chunkSize(len(sources)), interrupted: r.opt.Interrupted})
 	}
 }
 
