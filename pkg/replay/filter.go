@@ -33,12 +33,12 @@ func ParseScope(s string) (Scope, error) {
 
 // has reports whether an event is within the scope. UserLogin and UserLogout
 // always are.
-func (s Scope) has(e *auditevent.AuditEvent) bool {
+func (s Scope) has(e *auditevent.AuditEvent, x *schema.Extra) bool {
 	switch e.Type {
 	case schema.TypeSystem:
 		return s == ScopeAll
 	case schema.TypeAction:
-		return s != ScopeSSH || !schema.Of(e).Session.NotSSH
+		return s != ScopeSSH || !x.Session.NotSSH
 	}
 	return true
 }
@@ -59,7 +59,7 @@ func (f *Filter) Encode(v any) error {
 	if !ok {
 		return fmt.Errorf("cannot encode a %T", v)
 	}
-	if !f.passes(e, (*Selection).Has) {
+	if !f.passes(e, schema.Of(e), (*Selection).has) {
 		return nil
 	}
 	f.Written++
@@ -72,14 +72,16 @@ func (f *Filter) Narrow() bool {
 }
 
 // May implements Chooser.
-func (f *Filter) May(e *auditevent.AuditEvent) bool { return f.passes(e, (*Selection).May) }
+func (f *Filter) May(e *auditevent.AuditEvent, x *schema.Extra) bool {
+	return f.passes(e, x, (*Selection).may)
+}
 
-func (f *Filter) passes(e *auditevent.AuditEvent, selects func(*Selection, *auditevent.AuditEvent) bool) bool {
-	if !f.Scope.has(e) {
+func (f *Filter) passes(e *auditevent.AuditEvent, x *schema.Extra, selects func(*Selection, *auditevent.AuditEvent, *schema.Extra) bool) bool {
+	if !f.Scope.has(e, x) {
 		f.LeftOut++
 		return false
 	}
-	if f.Select != nil && !selects(f.Select, e) {
+	if f.Select != nil && !selects(f.Select, e, x) {
 		f.LeftOut++
 		f.Unselected++
 		return false

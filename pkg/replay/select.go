@@ -224,27 +224,25 @@ func (s *Selection) Interval() (from, to time.Time) { return s.from, s.to }
 func (s *Selection) WantsPaths() bool { return len(s.Paths) > 0 }
 
 // Has reports whether an event is selected. Check and Settle come first.
-func (s *Selection) Has(e *auditevent.AuditEvent) bool {
-	if len(s.Outcomes) > 0 && !slices.Contains(s.Outcomes, e.Outcome) || !s.May(e) {
+func (s *Selection) Has(e *auditevent.AuditEvent) bool { return s.has(e, schema.Of(e)) }
+
+func (s *Selection) has(e *auditevent.AuditEvent, x *schema.Extra) bool {
+	if len(s.Outcomes) > 0 && !slices.Contains(s.Outcomes, e.Outcome) || !s.may(e, x) {
 		return false
 	}
-	return len(s.texts) == 0 || s.isWhat(schema.Of(e))
+	return len(s.texts) == 0 || s.isWhat(x)
 }
 
-// May reports whether an event may be selected of which no more is known than
+// may reports whether an event may be selected of which no more is known than
 // Chooser says.
-func (s *Selection) May(e *auditevent.AuditEvent) bool {
+func (s *Selection) may(e *auditevent.AuditEvent, x *schema.Extra) bool {
 	if !s.from.IsZero() && e.LoggedAt.Before(s.from) || !s.to.IsZero() && e.LoggedAt.After(s.to) {
 		return false
 	}
-	if len(s.Types) > 0 && !s.isType(e) || len(s.prefixes) > 0 && !s.isFrom(e) {
+	if len(s.Types) > 0 && !s.isType(e, x) || len(s.prefixes) > 0 && !s.isFrom(e) {
 		return false
 	}
-	if !s.asksWhose() {
-		return true
-	}
-	x := schema.Of(e)
-	return s.isWho(e, x) && s.isWhere(e, x)
+	return !s.asksWhose() || s.isWho(e, x) && s.isWhere(e, x)
 }
 
 // asksWhose reports whether a person, a session or a process is asked.
@@ -252,15 +250,15 @@ func (s *Selection) asksWhose() bool {
 	return len(s.Users)+len(s.KeyIDs)+len(s.Fingerprints)+len(s.Sessions)+len(s.PIDs) > 0
 }
 
-// asksWho reports whether May leaves anything out.
+// asksWho reports whether may leaves anything out.
 func (s *Selection) asksWho() bool {
 	return s.asksWhose() || len(s.Types)+len(s.prefixes) > 0 || s.Since != "" || s.Until != ""
 }
 
-func (s *Selection) isType(e *auditevent.AuditEvent) bool {
+func (s *Selection) isType(e *auditevent.AuditEvent, x *schema.Extra) bool {
 	record := ""
-	if ev := schema.Of(e).Event; ev != nil {
-		record = ev.Type
+	if x.Event != nil {
+		record = x.Event.Type
 	}
 	return slices.ContainsFunc(s.Types, func(t string) bool {
 		return strings.EqualFold(t, e.Type) || record != "" && strings.EqualFold(t, record)

@@ -88,14 +88,15 @@ type counted struct {
 }
 
 func (c *counted) Encode(v any) error {
-	c.count(v.(*auditevent.AuditEvent))
+	e := v.(*auditevent.AuditEvent)
+	c.count(e.Type, schema.Of(e))
 	return c.next.Encode(v)
 }
 
-func (c *counted) count(e *auditevent.AuditEvent) {
-	c.produced.add(e.Type)
-	if e.Type == schema.TypeAction {
-		c.actions.add(schema.Of(e).Session.Attribution)
+func (c *counted) count(typ string, x *schema.Extra) {
+	c.produced.add(typ)
+	if typ == schema.TypeAction {
+		c.actions.add(x.Session.Attribution)
 	}
 }
 
@@ -106,9 +107,9 @@ type Chooser interface {
 	// Narrow reports whether May is worth asking.
 	Narrow() bool
 	// May reports whether an event may be encoded of which its type, time,
-	// source, subjects, session, credential, users and process id are known.
-	// Where it is not, it counts as left out.
-	May(*auditevent.AuditEvent) bool
+	// source and subjects are known, and in its extra its record type, session,
+	// credential, users and process id. Where it is not, it counts as left out.
+	May(*auditevent.AuditEvent, *schema.Extra) bool
 }
 
 // narrow gives the Chooser that w is, nil where it chooses nothing beforehand.
@@ -120,11 +121,11 @@ func narrow(w auditevent.EventEncoder) Chooser {
 }
 
 // wanted is asked of events of sessions before they are complete.
-func (c *counted) wanted(e *auditevent.AuditEvent) bool {
-	if c.chooser.May(e) {
+func (c *counted) wanted(e *auditevent.AuditEvent, x *schema.Extra) bool {
+	if c.chooser.May(e, x) {
 		return true
 	}
-	c.count(e)
+	c.count(e.Type, x)
 	return false
 }
 

@@ -89,11 +89,9 @@ func (t *SessionTracker) wanted(ev *auditd.Event, typ string, f *face) bool {
 	o.extra.Reset()
 	o.extra.Event, o.extra.Process = &o.ev, &o.proc
 	o.composeUsers(t, ev)
-	o.event = auditevent.AuditEvent{Metadata: auditevent.EventMetadata{Extra: o.event.Metadata.Extra},
-		Type: typ, LoggedAt: time.UnixMilli(ev.Millis).UTC(), Source: f.source, Subjects: f.subjects}
+	o.event.Type, o.event.LoggedAt, o.event.Source, o.event.Subjects = typ, time.UnixMilli(ev.Millis).UTC(), f.source, f.subjects
 	o.extra.Session, o.extra.Credential = &f.sess, f.cred
-	o.extra.Attach(&o.event)
-	return t.opt.Wanted(&o.event)
+	return t.opt.Wanted(&o.event, &o.extra)
 }
 
 // composePaths gives the names of the PATH records, as they stand and, where

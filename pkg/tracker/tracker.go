@@ -48,9 +48,10 @@ type Options struct {
 	// Paths fills schema.Event.Paths, for selections by path.
 	Paths bool
 	// Wanted is asked, where it is there, before an event of a session is
-	// composed, with its type, time, source, subjects, session, credential, users
-	// and process id: false leaves the event out.
-	Wanted func(*auditevent.AuditEvent) bool
+	// composed, with its type, time, source and subjects, and an extra that has
+	// its record type, session, credential, users and process id: false leaves
+	// the event out.
+	Wanted func(*auditevent.AuditEvent, *schema.Extra) bool
 	// Names gives people's names for a key (or, with ca, for a CA).
 	Names func(fingerprint string, ca bool) []schema.Name
 	// UserNames gives the name of a uid where the log states none.
