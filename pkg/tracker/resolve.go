@@ -221,11 +221,17 @@ func contest(ps []pair) {
 // that the journal names before those by pid, the nearer in time before the
 // farther. Two equally good partners with different credentials are none.
 func (t *SessionTracker) joinPairs(pairs []pair) {
-	proven := slices.DeleteFunc(slices.Clone(pairs), func(p pair) bool { return !p.v.proof || p.l.conflicted() })
-	slices.SortStableFunc(proven, func(a, b pair) int {
+	var proven []*pair
+	for i := range pairs {
+		if p := &pairs[i]; p.v.proof && !p.l.conflicted() {
+			proven = append(proven, p)
+		}
+	}
+	slices.SortStableFunc(proven, func(a, b *pair) int {
+		if c := cmp.Or(-cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.v.apart, b.v.apart)); c != 0 {
+			return c // nearly always: what follows costs more
+		}
 		return cmp.Or(
-			-cmp.Compare(rank(a.v), rank(b.v)),
-			cmp.Compare(a.v.apart, b.v.apart),
 			a.s.Opened.Compare(b.s.Opened),
 			a.l.At.Compare(b.l.At),
 			cmp.Compare(a.s.ID, b.s.ID),
@@ -252,8 +258,8 @@ func (t *SessionTracker) joinPairs(pairs []pair) {
 }
 
 // rank orders proofs of different kinds.
-func rank(v verdict) int {
-	if v.strong {
+func (p *pair) rank() int {
+	if p.v.strong {
 		return 1
 	}
 	return 0
@@ -265,7 +271,7 @@ type rivals struct {
 	ofLogin   map[*login][]int
 }
 
-func rivalsOf(proven []pair) *rivals {
+func rivalsOf(proven []*pair) *rivals {
 	r := &rivals{make(map[*session][]int, len(proven)), make(map[*login][]int, len(proven))}
 	for i := range proven {
 		r.ofSession[proven[i].s] = append(r.ofSession[proven[i].s], i)
@@ -276,12 +282,12 @@ func rivalsOf(proven []pair) *rivals {
 
 // equal finds another free login that fits the session of pair i as well as
 // its own does, or another free session that fits its login as well.
-func (r *rivals) equal(proven []pair, i int) *pair {
-	p := &proven[i]
+func (r *rivals) equal(proven []*pair, i int) *pair {
+	p := proven[i]
 	for _, all := range [...][]int{r.ofSession[p.s], r.ofLogin[p.l]} {
 		for _, j := range all {
-			o := &proven[j]
-			if j <= i || rank(o.v) != rank(p.v) || o.v.apart-p.v.apart >= tieMargin || o.s.Decided || o.l.session != nil {
+			o := proven[j]
+			if j <= i || o.rank() != p.rank() || o.v.apart-p.v.apart >= tieMargin || o.s.Decided || o.l.session != nil {
 				continue
 			}
 			if o.s != p.s || !o.l.sameCredential(p.l) {
@@ -334,7 +340,10 @@ func (t *SessionTracker) sessionsThat(want func(*session) bool) []*session {
 		}
 	}
 	slices.SortFunc(out, func(a, b *session) int {
-		return cmp.Or(a.First.Compare(b.First), a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Leader, b.Leader))
+		if c := a.First.Compare(b.First); c != 0 {
+			return c
+		}
+		return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Leader, b.Leader))
 	})
 	return out
 }
