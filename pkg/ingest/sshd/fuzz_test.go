@@ -20,6 +20,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("invalid user a", "(serial 1) CA", uint16(1))
 	f.Add("j\xc3\xbcrgen\\", "\\303\\274\n\x00", uint16(7))
 	f.Add(" from ", " (serial ", uint16(7))
+	f.Add("deploy", "x public key y from z", uint16(7))
 	for _, tt := range lines {
 		f.Add(tt.text, "", uint16(1))
 	}

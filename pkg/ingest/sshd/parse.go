@@ -138,8 +138,8 @@ func listedCert(rest string, l *Line) bool {
 }
 
 func listedHostKey(rest string, _ *Line) bool {
-	_, rest, ok := strings.Cut(rest, " public key ")
-	return ok && strings.Contains(rest, " from ")
+	keyType, rest, ok := strings.Cut(rest, " public key ")
+	return ok && strings.IndexByte(keyType, ' ') < 0 && strings.Contains(rest, " from ")
 }
 
 // maxTries reads [invalid user ]USER from ADDR port N ssh2.
