@@ -34,11 +34,13 @@ type audited struct {
 	boots  []int64 // times of SYSTEM_BOOT records
 	kernel []int64 // times of KERNEL "initialized" records
 	steps  []int64 // where the clock was set back: found with the cuts
+	chains *chains
 }
 
 type loginAt struct {
 	millis int64
 	ses    uint32
+	serial uint32
 	pid    int
 }
 
@@ -52,7 +54,7 @@ func (s *scan) auditedHosts(hosts int) []audited {
 		switch m.typ {
 		case auparse.AUDIT_LOGIN:
 			if m.ok {
-				a.logins = append(a.logins, loginAt{m.millis, m.ses, m.pid})
+				a.logins = append(a.logins, loginAt{m.millis, m.ses, m.serial, m.pid})
 			}
 		case auparse.AUDIT_SYSTEM_BOOT:
 			a.boots = append(a.boots, m.millis)
@@ -62,7 +64,7 @@ func (s *scan) auditedHosts(hosts int) []audited {
 	}
 	for i := range out {
 		slices.SortFunc(out[i].logins, func(a, b loginAt) int {
-			return cmp.Or(cmp.Compare(a.millis, b.millis), cmp.Compare(a.ses, b.ses), cmp.Compare(a.pid, b.pid))
+			return cmp.Or(cmp.Compare(a.millis, b.millis), cmp.Compare(a.ses, b.ses), cmp.Compare(a.pid, b.pid), cmp.Compare(a.serial, b.serial))
 		})
 		out[i].logins = slices.Compact(out[i].logins)
 		slices.Sort(out[i].boots)
@@ -143,7 +145,7 @@ func (a *audited) cuts() []int64 {
 		}
 	}
 	a.sessionFalls(&found)
-	return found
+	return a.chains.starts(found)
 }
 
 // cutBetween reports whether a cut lies in (from, to].
@@ -257,6 +259,7 @@ func (a *audited) gapBefore(from, to int64) int64 {
 // resolveBoots gives the boots of a host: those of its journals and those that
 // the audit log tells, each once.
 func resolveBoots(a *audited, journals []journalBoot) []boot {
+	a.chains = newChains(a.stamps)
 	cuts := a.cuts()
 	firstAudit := int64(-1)
 	if len(a.stamps) > 0 {
@@ -266,7 +269,7 @@ func resolveBoots(a *audited, journals []journalBoot) []boot {
 	boots := make([]boot, 0, len(cuts)+len(journals)+1)
 	for i, j := range journals {
 		b := boot{id: j.id, start: j.start}
-		if k := a.sameReboot(cuts, journals, i); k >= 0 {
+		if k := a.sameReboot(cuts, journals, i); k >= 0 && !used[k] {
 			used[k] = true
 			b.start = cuts[k]
 		} else if i > 0 && !j.exact && j.first > j.start && len(a.stamps) > 0 {
@@ -275,7 +278,7 @@ func resolveBoots(a *audited, journals []journalBoot) []boot {
 		boots = append(boots, b)
 	}
 	for k, cut := range cuts {
-		if !used[k] && !insideOneBoot(journals, cut) {
+		if !used[k] && (a.chains.begins(cut) || !insideOneBoot(journals, cut)) {
 			boots = append(boots, boot{start: cut})
 		}
 	}

@@ -10,6 +10,8 @@
 //     stretch of records, the facts about sessions, who is named as host.
 //   - hosts.go, boots.go and clock.go draw the conclusions: hosts, their boots,
 //     the offset of sshd's clock.
+//   - chains.go and overlap.go tell apart the events of two boots whose times
+//     overlap, because a clock was behind: by the serials, which rise in each.
 //   - logins.go reads sshd's messages in the order of time and makes logins of
 //     them, each in its boot.
 //   - emit.go reads the records again, in the order of time, and writes.

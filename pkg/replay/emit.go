@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"auditreplay/pkg/ingest"
@@ -298,7 +299,8 @@ func (r *run) bare(u *auditd.Unit) bool {
 	if !auditd.Sessionless(u.Records) {
 		return false
 	}
-	return !r.processes[bootKey{u.Host, r.hosts[u.Host].bootAt(u.Millis)}]
+	boot, _ := r.hosts[u.Host].bootOf(u.Millis, u.Serial)
+	return !r.processes[bootKey{u.Host, boot}]
 }
 
 // emit reads the records again and writes all events in order: reading and
@@ -393,7 +395,7 @@ func (o *sink) consume(b *batch) error {
 		if err := o.r.itemsBefore(u.Millis, u.Host); err != nil {
 			return err
 		}
-		t := o.tracker(u)
+		t, sure := o.tracker(u)
 		ev := &o.event
 		switch {
 		case b.built:
@@ -404,6 +406,12 @@ func (o *sink) consume(b *batch) error {
 			o.builder.Begin(u.Records, ev)
 			ev.Late = u.Late
 		}
+		if !sure || o.r.hosts[u.Host].overlap != nil && o.twice(u.Host, ev.Ses) {
+			if err := t.EventInDoubt(ev, twoBoots); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := t.Event(ev); err != nil {
 			return err
 		}
@@ -411,13 +419,20 @@ func (o *sink) consume(b *batch) error {
 	return b.err
 }
 
-func (o *sink) tracker(u *auditd.Unit) *tracker.SessionTracker {
-	key := bootKey{u.Host, o.r.hosts[u.Host].bootAt(u.Millis)}
+func (o *sink) tracker(u *auditd.Unit) (t *tracker.SessionTracker, sure bool) {
+	boot, sure := o.r.hosts[u.Host].bootOf(u.Millis, u.Serial)
+	key := bootKey{u.Host, boot}
 	if o.last.t == nil || o.last.key != key {
 		o.last.key, o.last.t = key, o.r.tracker(key)
 		o.last.whole = o.last.t.NeedsWhole()
 	}
-	return o.last.t
+	return o.last.t, sure
+}
+
+// twice reports whether an event's session was opened twice in its boot.
+func (o *sink) twice(host int, ses string) bool {
+	n, err := strconv.ParseUint(ses, 10, 32)
+	return err == nil && o.r.hosts[host].openedTwice(o.last.key.boot, uint32(n))
 }
 
 // item is a UserLogin or UserLogout on its way out.

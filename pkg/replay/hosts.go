@@ -17,6 +17,7 @@ type host struct {
 	machine string
 	group   int // of a host without a name
 	boots   []boot
+	overlap *overlap       // where two of them are at once; nil where that is never
 	zone    *time.Location // by its root; nil unknown
 	root    *root.Root     // or nil
 }

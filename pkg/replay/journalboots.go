@@ -9,10 +9,13 @@ import (
 // journalBoot is a boot as the journals of a host show it.
 type journalBoot struct {
 	id      string
-	start   int64 // when the kernel started, or the first entry
+	start   int64 // when the kernel started, or the first entry; not before the end of the boot before
+	began   int64 // the same, by a clock that may have been behind
 	first   int64
 	last    int64
 	entries int
+	set     bool // its clock was set, so that began may be off
+	clamped bool // start is not began: the boot before goes on after that
 	exact   bool // start is the kernel's, by the clock that does not step: it did not start before
 }
 
@@ -38,6 +41,7 @@ func (s *scan) journalBoots(host int) []journalBoot {
 		b.first = min(b.first, sp.first.UnixMilli())
 		b.entries += sp.entries
 		b.exact = b.exact || exact
+		b.set = b.set || sp.wasSet()
 	}
 	var all []journalBoot
 	for _, b := range byID {
@@ -55,13 +59,14 @@ func (s *scan) journalBoots(host int) []journalBoot {
 			kept = append(kept, b)
 		}
 	}
-	slices.SortFunc(kept, func(a, b journalBoot) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(kept, func(a, b journalBoot) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.id, b.id)) })
 	for i := range kept {
+		kept[i].began = kept[i].start
 		// A virtual machine's monotonic clock may be ahead of its kernel: on a
 		// recorded host by 197 s after a reset, so that the kernel seems to
 		// have started while the one before it still ran.
 		if i > 0 && kept[i].start <= kept[i-1].last {
-			kept[i].start, kept[i].exact = kept[i-1].last+1, false
+			kept[i].start, kept[i].exact, kept[i].clamped = kept[i-1].last+1, false, true
 		}
 	}
 	return kept
@@ -73,7 +78,20 @@ func (s *scan) journalBoots(host int) []journalBoot {
 func (a *audited) sameReboot(cuts []int64, journals []journalBoot, i int) int {
 	best := -1
 	for k, c := range cuts {
-		if !a.mayStart(journals, i, c) {
+		if d := abs(c - journals[i].began); a.chains.begins(c) && d <= startMargin && (best < 0 || d < abs(cuts[best]-journals[i].began)) {
+			best = k // whatever the journal of the boot before says
+		}
+	}
+	if best >= 0 {
+		for k := range journals {
+			if k != i && abs(cuts[best]-journals[k].began) < abs(cuts[best]-journals[i].began) {
+				return -1
+			}
+		}
+		return best
+	}
+	for k, c := range cuts {
+		if !a.mayStart(journals, i, c) || a.chains.begins(c) && (journals[i].exact || journals[i].clamped) {
 			continue
 		}
 		if d := abs(c - journals[i].start); d <= pairWithin && (best < 0 || d < abs(cuts[best]-journals[i].start)) {
@@ -127,6 +145,14 @@ func (sp *span) kernelStart() time.Time {
 		}
 	}
 	return starts[len(starts)/2]
+}
+
+// wasSet reports whether the span's entries tell more than one start.
+func (sp *span) wasSet() bool {
+	if len(sp.starts) == 0 {
+		return false
+	}
+	return slices.MaxFunc(sp.starts, time.Time.Compare).Sub(slices.MinFunc(sp.starts, time.Time.Compare)) > oneStart
 }
 
 // oneStart is how far apart the moments are that entries of one boot tell

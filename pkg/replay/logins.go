@@ -15,6 +15,7 @@ type loginOf struct {
 	ahead      time.Duration // of the clock of the log it stands in
 	next       time.Time     // when its PID was known to be another connection's, on the audit log's clock
 	over       over
+	doubtful   bool // it may be another boot's
 }
 
 // bootKey is one boot of one host.
@@ -42,7 +43,7 @@ func (r *run) readLogins() error {
 		if m == nil {
 			break
 		}
-		key := r.place(m)
+		key, named := r.place(m)
 		c := conns[key]
 		if c == nil {
 			c = sshd.NewConnections()
@@ -51,7 +52,7 @@ func (r *run) readLogins() error {
 		sshd.Parse(m.Text, &line)
 		r.endings(key).message(m, &line)
 		lives.message(key, m, &line)
-		c.Add(&m.Message, m.pos, &line, r.collector(key, m.in.offset))
+		c.Add(&m.Message, m.pos, &line, r.collector(key, m.in.offset, named))
 	}
 	keys := make([]bootKey, 0, len(conns))
 	for key := range conns {
@@ -59,7 +60,7 @@ func (r *run) readLogins() error {
 	}
 	slices.SortFunc(keys, func(a, b bootKey) int { return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.boot, b.boot)) })
 	for _, key := range keys {
-		conns[key].Close(r.collector(key, 0))
+		conns[key].Close(r.collector(key, 0, true))
 	}
 	r.logins = slices.Clip(r.logins)
 	for i := range r.logins {
@@ -70,22 +71,23 @@ func (r *run) readLogins() error {
 }
 
 // collector takes what Connections find out about one boot.
-func (r *run) collector(key bootKey, ahead time.Duration) func(sshd.Change) {
+func (r *run) collector(key bootKey, ahead time.Duration, named bool) func(sshd.Change) {
 	return func(c sshd.Change) {
 		if c.Kind == sshd.Decided {
-			r.logins = append(r.logins, loginOf{Login: c.Login, host: key.host, boot: key.boot, ahead: ahead})
+			doubtful := !named && r.hosts[key.host].overlap.has(c.Login.Time.Add(-ahead).UnixMilli())
+			r.logins = append(r.logins, loginOf{Login: c.Login, host: key.host, boot: key.boot, ahead: ahead, doubtful: doubtful})
 		}
 	}
 }
 
 // place says which boot a message belongs to: the one it names, else the one
 // of its time.
-func (r *run) place(m *message) bootKey {
+func (r *run) place(m *message) (key bootKey, named bool) {
 	h := &r.hosts[m.host]
 	if m.Boot != "" {
 		if b, ok := h.bootNamed(m.Boot); ok {
-			return bootKey{m.host, b}
+			return bootKey{m.host, b}, true
 		}
 	}
-	return bootKey{m.host, h.bootAt(m.at.UnixMilli())}
+	return bootKey{m.host, h.bootAt(m.at.UnixMilli())}, false
 }

@@ -166,7 +166,9 @@ func (r *run) conclude() error {
 		if h.machine == "" || r.opt.MachineID != "" {
 			h.machine = r.opt.MachineID
 		}
-		h.boots = resolveBoots(&audited[i], r.scan.journalBoots(i))
+		journals := r.scan.journalBoots(i)
+		h.boots = resolveBoots(&audited[i], journals)
+		h.findOverlaps(&audited[i], journals, r.scan.thin)
 	}
 	log := r.log()
 	r.scan.stamps, r.scan.marks, r.scan.pairs = nil, nil, nil
@@ -182,7 +184,9 @@ func (r *run) join() error {
 	err := r.scan.facts.each(func(f *fact) {
 		ends(f)
 		host := r.scan.nodes[f.node].host
-		r.tracker(bootKey{host, r.hosts[host].bootAt(f.Millis)}).Learn(&f.Fact)
+		if boot, sure := r.hosts[host].bootOf(f.Millis, f.Serial); sure && !r.hosts[host].openedTwice(boot, f.Ses) {
+			r.tracker(bootKey{host, boot}).Learn(&f.Fact)
+		}
 	})
 	if err != nil {
 		return err
@@ -192,6 +196,10 @@ func (r *run) join() error {
 		l := &r.logins[i]
 		t := r.tracker(bootKey{l.host, l.boot})
 		if !l.Accepted {
+			continue
+		}
+		if l.doubtful {
+			t.LoginInDoubt(l.Login)
 			continue
 		}
 		if err := t.Login(l.Login, l.ahead); err != nil {

@@ -25,6 +25,7 @@ type scan struct {
 	marks  []mark // of the facts that boots and clocks are told by
 	auditd []daemon
 	stamps []stamp
+	thin   bool              // not every event has a stamp
 	spans  map[spanKey]*span // what the journals say of boots
 	pairs  []accepted        // for the clock offset
 	forged []forgery         // Accepted lines that a journal shows to be another program's
@@ -68,6 +69,7 @@ type mark struct {
 	node   int32
 	pid    int
 	ses    uint32
+	serial uint32
 	ok     bool // a session was given
 }
 
@@ -339,7 +341,7 @@ func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 		s.facts.add(&f)
 		switch f.Type {
 		case auparse.AUDIT_LOGIN, auparse.AUDIT_SYSTEM_BOOT, auparse.AUDIT_KERNEL:
-			s.marks = append(s.marks, mark{f.Millis, f.Type, id, f.PID, f.Ses, f.OK && f.HasSes})
+			s.marks = append(s.marks, mark{f.Millis, f.Type, id, f.PID, f.Ses, f.Serial, f.OK && f.HasSes})
 		}
 	}
 }

@@ -29,6 +29,7 @@ func (s *scan) thinStamps() {
 		from = to
 	}
 	s.stamps = append(make([]stamp, 0, maxStamps+1), keep...)
+	s.thin = true
 }
 
 // thin thins the stamps of one node, which are in the order of time.
