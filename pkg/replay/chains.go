@@ -30,8 +30,9 @@ type chain struct {
 	boot        int // nobody, or unclaimed
 	beside      []*chain
 	resumed     []resumption
-	began       int // first, or that of one which it goes on from, where the clock was set back
-	crossed     int // the stamp from which on it may be another's
+	stray       bool // too few events to tell a boot by, beside another chain
+	began       int  // first, or that of one which it goes on from, where the clock was set back
+	crossed     int  // the stamp from which on it may be another's
 }
 
 // unclaimed is the boot of a chain that runs beside no other: its events are of
@@ -192,11 +193,16 @@ func (cs *chains) index(at int64) int {
 
 // compare finds the chains that run beside another of another boot.
 func (cs *chains) compare() {
+	const few = 3 // so many damaged times or serials do not show a boot
 	var open []*chain
 	for _, c := range cs.all { // in the order of their first
 		open = slices.DeleteFunc(open, func(o *chain) bool { return o.last < c.first })
 		for _, o := range open {
-			if !cs.oneBoot(o, c) {
+			switch {
+			case cs.oneBoot(o, c):
+			case min(o.events, c.events) < few:
+				o.stray, c.stray = o.stray || o.events < few, c.stray || c.events < few
+			default:
 				o.beside, c.beside = append(o.beside, c), append(c.beside, o)
 			}
 		}

@@ -115,8 +115,7 @@ func (cs *chains) tear(h *host, id string) {
 
 // claimBoots says which boot each of the chains is that run side by side: that
 // whose journal begins with it; else the boot in which it begins, where the
-// journals do not show two then; else the boot that begins with it, or the one
-// that most of it is in.
+// journals do not show two then; else the boot that begins with it.
 func (cs *chains) claimBoots(h *host, journals []journalBoot, o *overlap) {
 	for _, c := range cs.all {
 		c.boot = unclaimed
@@ -154,26 +153,13 @@ func (cs *chains) claimBoots(h *host, journals []journalBoot, o *overlap) {
 	for b := range h.boots {
 		i := cs.index(h.boots[b].start)
 		if i < len(cs.st) {
-			if c := cs.all[cs.of[i]]; c.boot == unclaimed && len(c.beside) > 0 {
+			if c := cs.all[cs.of[i]]; c.boot == unclaimed && len(c.beside) > 0 && abs(c.from-h.boots[b].start) <= startMargin {
 				c.claim(b)
 			}
 		}
 	}
-	for n, c := range cs.all {
-		if c.boot != unclaimed || len(c.beside) == 0 {
-			continue
-		}
-		in := make(map[int]int)
-		most := 0
-		for i := c.first; i <= c.last; i++ {
-			if cs.of[i] == int32(n) {
-				b := h.bootAt(cs.st[i].millis)
-				if in[b]++; in[b] > in[most] {
-					most = b
-				}
-			}
-		}
-		if !c.claim(most) {
+	for _, c := range cs.all {
+		if c.boot == unclaimed && (len(c.beside) > 0 || c.stray) {
 			c.boot = nobody
 		}
 	}
