@@ -193,13 +193,13 @@ func (cs *chains) index(at int64) int {
 
 // compare finds the chains that run beside another of another boot.
 func (cs *chains) compare() {
-	const few = 3 // so many damaged times or serials do not show a boot
+	falls := cs.falls()
 	var open []*chain
 	for _, c := range cs.all { // in the order of their first
 		open = slices.DeleteFunc(open, func(o *chain) bool { return o.last < c.first })
 		for _, o := range open {
 			switch {
-			case cs.oneBoot(o, c):
+			case falls[min(o.last, c.last)]-falls[max(o.first, c.first)] < leastFalls || cs.oneBoot(o, c):
 			case min(o.events, c.events) < few:
 				o.stray, c.stray = o.stray || o.events < few, c.stray || c.events < few
 			default:
@@ -208,6 +208,27 @@ func (cs *chains) compare() {
 		}
 		open = append(open, c)
 	}
+}
+
+const (
+	few        = 3 // so many damaged times or serials do not show a boot
+	leastFalls = 2
+)
+
+// falls says for each stamp how often, up to there, an event came right after
+// one of another chain with a far higher serial. Two boots at once make the
+// serials fall time and again. What is lost of a log makes gaps, and behind
+// them new chains, but never a fall.
+func (cs *chains) falls() []int32 {
+	out := make([]int32, len(cs.st))
+	for i := 1; i < len(cs.st); i++ {
+		out[i] = out[i-1]
+		a, b := cs.all[cs.of[i-1]], cs.all[cs.of[i]]
+		if a != b && a.events >= few && b.events >= few && int64(cs.st[i].serial)+serialWindow < int64(cs.st[i-1].serial) {
+			out[i]++
+		}
+	}
+	return out
 }
 
 // oneBoot reports whether two chains that overlap in time are one boot's all
