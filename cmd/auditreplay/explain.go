@@ -56,7 +56,6 @@ ID is an audit event (1679060258.126:30361, as event.id has it), an audit sessio
 	}
 	o.register(cmd)
 	without(cmd, selecting[:]...)
-	cmd.Flags().StringVar(&o.group, "group", "", "group `file` that names group ids")
 	cmd.Flags().StringVar(&format, "format", "text", "`form`: text or json")
 	widthFlag(cmd, &width, "80")
 	cmd.Flags().StringVar(&boot, "boot", "", "the boot of the session or event: its `id`, or the start of it")

@@ -63,6 +63,7 @@ func (o *options) register(cmd *cobra.Command) {
 	f.StringArrayVar(&o.roots, "root", nil, "`dir` or archive of a host as it lay on its disk: evidence, names, keys and zone at their places (repeatable)")
 	f.StringArrayVar(&o.keys, "keys", nil, "`file` that names keys: authorized_keys, allowed_signers or a list fingerprint,name (repeatable)")
 	f.StringVar(&o.passwd, "passwd", "", "passwd `file` that names user ids")
+	f.StringVar(&o.group, "group", "", "group `file` that names group ids: explain shows them")
 	f.IntVar(&o.year, "year", 0, "`year` of the last line of logs that write none; otherwise found from the evidence")
 	f.StringVar(&o.tz, "tz", "", "`zone` of logs that write none and of --since and --until: +02:00, Europe/Berlin; otherwise found from the evidence")
 	f.StringVar(&o.scope, "scope", "sessions", "which events: ssh, sessions or all (events of no session too)")

@@ -38,7 +38,7 @@ func allSaved(in *ingest.Inputs) bool {
 
 // notWithSaved refuses flags that say something of evidence.
 func notWithSaved(cmd *cobra.Command) error {
-	for _, name := range []string{"host", "machine-id", "root", "keys", "passwd", "year", "raw"} {
+	for _, name := range []string{"host", "machine-id", "root", "keys", "passwd", "group", "year", "raw"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
 			return fmt.Errorf("--%s: not with a saved output", name)
 		}
