@@ -151,7 +151,7 @@ func (o *options) check() (scope replay.Scope, sel *replay.Selection, err error)
 	if o.workers < 0 {
 		return scope, nil, fmt.Errorf("--jobs: %d is negative", o.workers)
 	}
-	if o.year != 0 && (o.year < 1970 || o.year > 9999) {
+	if o.year != 0 && (o.year < 1970 || o.year > 9998) {
 		return scope, nil, fmt.Errorf("--year: %d is no year of a log", o.year)
 	}
 	if err = o.checkMachine(); err != nil {

@@ -321,3 +321,41 @@ func BenchmarkReader(b *testing.B) {
 		}
 	}
 }
+
+// TestImpossibleYears: a stamp with a damaged year is none, and no time comes
+// out that RFC 3339 could not say.
+func TestImpossibleYears(t *testing.T) {
+	t.Parallel()
+	const rest = " web sshd[500]: Connection closed by 10.0.0.5 port 1"
+	for stamp, want := range map[string]bool{
+		"2026-11-22T10:00:00.000000+00:00":       true,
+		"20\xc5\xc5-11-22T10:00:00.000000+00:00": false,
+		"1969-11-22T10:00:00.000000+00:00":       false,
+		"9998-12-31T23:59:59.000000-12:00":       true,
+		"9999-12-31T23:59:59.000000-12:00":       false,
+		"0000-01-01T00:00:00.000000+12:00":       false,
+		"999999999999.000000":                    false,
+		"1795341600.000000":                      true,
+	} {
+		good := "2026-11-22T10:00:00.000000+00:00" + rest + "\n" // tells what the log is
+		if stamp[0] != '2' && stamp[4] != '-' {
+			good = "1795341600.000000" + rest + "\n"
+		}
+		r := New(strings.NewReader(good+stamp+rest+"\n"), nil)
+		for range 2 {
+			e, err := r.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind == ingest.MessageEntry && (e.Message.Time.Year() < 1970 || e.Message.Time.Year() > 9999) {
+				t.Errorf("%s: %v", stamp, e.Message.Time)
+			}
+			if e.Pos.Line == 2 && (e.Kind == ingest.MessageEntry) != want {
+				t.Errorf("%s: %v %q", stamp, e.Kind, e.What)
+			}
+		}
+	}
+	if year := Year(time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)); year > 9998 {
+		t.Errorf("year %d", year)
+	}
+}

@@ -123,6 +123,9 @@ func isLeap(year int) bool { return time.Date(year, 2, 29, 0, 0, 0, 0, time.UTC)
 // not count, is not after newest by more than a day.
 func Year(t, newest time.Time) int {
 	newest = newest.UTC()
+	if newest.Year() >= lastYear {
+		return lastYear // a damaged time
+	}
 	if year := newest.Year(); withYear(t, year+1).Before(newest.Add(rollback)) {
 		return year + 1
 	} else if !withYear(t, year).After(newest.Add(rollback)) {

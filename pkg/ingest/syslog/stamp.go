@@ -74,6 +74,13 @@ func date(year, month, day int, c clock, zone *time.Location) (time.Time, bool) 
 	return t, true
 }
 
+// The years that a stamp may state. RFC 3339, which the output has, ends with
+// 9999, and a zone may put the last day of a year into the next.
+const (
+	firstYear = 1970
+	lastYear  = 9998
+)
+
 // iso reads 2026-11-22T23:31:57[.930167][Z|+00:00|+0000|+00].
 func (h *header) iso(b []byte) ([]byte, bool) {
 	if len(b) < 19 || b[4] != '-' || b[7] != '-' || b[10] != 'T' && b[10] != ' ' {
@@ -89,7 +96,11 @@ func (h *header) iso(b []byte) ([]byte, bool) {
 	if !has {
 		h.clock = ingest.Local
 	}
-	h.time, ok = date(digits(b, 4), digits(b[5:], 2), digits(b[8:], 2), c, time.UTC)
+	year := digits(b, 4)
+	if year < firstYear || year > lastYear {
+		return nil, false
+	}
+	h.time, ok = date(year, digits(b[5:], 2), digits(b[8:], 2), c, time.UTC)
 	h.time = h.time.Add(-offset)
 	return rest, ok
 }
@@ -126,7 +137,7 @@ func (h *header) unix(b []byte) ([]byte, bool) {
 		secs = secs*10 + int64(b[i]-'0')
 		i++
 	}
-	if i < 9 || i+1 >= len(b) || b[i] != '.' {
+	if i < 9 || i+1 >= len(b) || b[i] != '.' || time.Unix(secs, 0).UTC().Year() > lastYear {
 		return nil, false
 	}
 	nanos, precision, rest := fraction(b[i+1:])
@@ -189,7 +200,7 @@ func (h *header) rfc3164(b []byte) ([]byte, bool) {
 	b = b[i+1:]
 	year := 0
 	h.clock = ingest.NoYear
-	if y := digits(b, 4); y >= 1970 && len(b) > 4 && b[4] == ' ' {
+	if y := digits(b, 4); y >= firstYear && y <= lastYear && len(b) > 4 && b[4] == ' ' {
 		year, b, h.clock = y, b[5:], ingest.Local
 	}
 	c, rest, ok := parseClock(b)
