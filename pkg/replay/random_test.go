@@ -37,7 +37,6 @@ type teller struct {
 	lost       []span  // when auditd was down
 	loseLogin  float64 // how often a LOGIN, an Accepted line is lost
 	loseAccept float64
-	civil      bool     // auth.log has neither year nor zone
 	journal    []bool   // whether the journal of a boot is there
 	begins     [][3]int // where each boot begins in audit.log, auth.log and the journal
 	people     int      // addresses that they come from
