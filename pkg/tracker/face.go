@@ -7,7 +7,7 @@ import (
 	"auditreplay/pkg/schema"
 )
 
-// decision is whose a session is, and why.
+// decision is whose a session is, and why. Sessions of one outcome share it.
 type decision struct {
 	attribution string
 	reason      string   // of schema.None
@@ -19,14 +19,14 @@ type decision struct {
 // built when an event of it comes; else now, because what the log says of a
 // session may grow while its events are written, and they are to look alike.
 func (t *SessionTracker) decide(s *session, d decision) {
-	s.Decided, s.decision, s.face = true, d, nil
+	s.Decided, s.decision, s.face = true, t.shareDecision(d), nil
 	if !t.resolving && !t.resolved {
 		s.face = t.newFace(s)
 	}
 }
 
 func (t *SessionTracker) newFace(s *session) *face {
-	switch d := &s.decision; d.attribution {
+	switch d := s.decision; d.attribution {
 	case schema.BySSHD:
 		f := t.loginFace(s.login)
 		f.sess.ID, f.sess.Evidence = s.ID, d.evidence
@@ -60,13 +60,19 @@ func (t *SessionTracker) face(s *session) *face {
 	return s.face
 }
 
-// shareEvidence gives the same words in a list that many sessions share.
-func (t *SessionTracker) shareEvidence(words []string) []string {
-	key := strings.Join(words, " ")
-	list, ok := t.evidence[key]
-	if !ok {
-		list = slices.Clone(words)
-		t.evidence[key] = list
+// maxDecisions bounds the decisions that sessions share: reasons may name an
+// address or a pid.
+const maxDecisions = 1024
+
+// shareDecision gives the same decision, which many sessions share.
+func (t *SessionTracker) shareDecision(d decision) *decision {
+	key := d.attribution + ": " + d.reason + strings.Join(d.evidence, " ") + ", " + strings.Join(d.agreed, " ")
+	if known := t.decisions[key]; known != nil {
+		return known
 	}
-	return list
+	d.evidence, d.agreed = slices.Clone(d.evidence), slices.Clone(d.agreed)
+	if len(t.decisions) < maxDecisions {
+		t.decisions[key] = &d
+	}
+	return &d
 }

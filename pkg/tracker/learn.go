@@ -104,8 +104,8 @@ func (s *session) learnStart(f *auditd.Fact, at time.Time) {
 	if s.Leader == 0 && opener && !isSwitch(f.Exe) && opensSessions(f.Exe) && !s.old(at) {
 		s.Leader, s.Opened = f.PID, at
 	}
-	if f.PID == s.Leader && s.Started.IsZero() {
-		s.Started = at
+	if f.PID == s.Leader && s.Started == 0 {
+		s.Started = at.UnixMilli()
 	}
 	s.identify(f, f.PID == s.Leader && s.Leader != 0)
 	if opener && isSSHD(f.Exe) && f.PID != s.Leader {

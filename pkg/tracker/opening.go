@@ -30,8 +30,8 @@ func (t *SessionTracker) words(s *session, l *login, v verdict) []string {
 		return v.evidence
 	}
 	start := s.Opened
-	if s.Started.After(start) && s.Started.Sub(start) <= loginAfter {
-		start = s.Started
+	if started := time.UnixMilli(s.Started).UTC(); started.After(start) && started.Sub(start) <= loginAfter {
+		start = started
 	}
 	if o := t.judge(s.opening(start), l.opening(start)); o.proof {
 		return o.evidence
@@ -78,19 +78,19 @@ func (l *login) opening(start time.Time) *login {
 		}
 	}
 	if !d.ChildLate {
-		verbose(d.ChildAt)
+		verbose(time.UnixMicro(d.ChildAt))
 	}
 	if len(d.Sessions) > 0 {
 		verbose(d.Sessions[0].Received)
 	}
-	if d.ChildLate || d.ChildAt.After(end) {
+	if d.ChildLate || d.ChildAt > end.UnixMicro() {
 		d.ChildPID = 0
 	}
 	d.Sessions = slices.DeleteFunc(slices.Clone(d.Sessions), func(s sshd.Started) bool { return s.Received.After(end) })
-	if d.AuditSesAt.After(end) {
+	if d.AuditSesAt > end.UnixMicro() {
 		d.AuditSes = ""
 	}
-	d.SesConflict = d.SesConflict && !d.SesConflictAt.After(end)
+	d.SesConflict = d.SesConflict && d.SesConflictAt <= end.UnixMicro()
 	return &o
 }
 
@@ -98,7 +98,7 @@ func (l *login) opening(start time.Time) *login {
 // a follower of the logs, who then writes the login with it.
 func (l *login) named() bool {
 	d := l.detail
-	return d != nil && d.AuditSes != "" && !d.SesConflict && d.AuditSesAt.Sub(d.Received) <= loginAfter
+	return d != nil && d.AuditSes != "" && !d.SesConflict && d.AuditSesAt-d.Received.UnixMicro() <= loginAfter.Microseconds()
 }
 
 // NameSession lets the events of a login name the session that the journal

@@ -52,7 +52,7 @@ func TestOpening(t *testing.T) {
 	}
 	none := func(*sshd.Login) {}
 	named := func(seconds float64) func(*sshd.Login) {
-		return func(d *sshd.Login) { d.ChildPID, d.ChildAt = 8, at(seconds) }
+		return func(d *sshd.Login) { d.ChildPID, d.ChildAt = 8, at(seconds).UnixMicro() }
 	}
 	verbose := func(seconds float64) func(*sshd.Login) {
 		return func(d *sshd.Login) {
@@ -62,7 +62,7 @@ func TestOpening(t *testing.T) {
 		}
 	}
 	journal := func(seconds float64) func(*sshd.Login) {
-		return func(d *sshd.Login) { d.AuditSes, d.AuditSesAt = "5", at(seconds) }
+		return func(d *sshd.Login) { d.AuditSes, d.AuditSesAt = "5", at(seconds).UnixMicro() }
 	}
 	for _, c := range []struct {
 		name   string
@@ -80,8 +80,8 @@ func TestOpening(t *testing.T) {
 		{"a terminal comes late", []*auditd.Event{child(20), tty(60)}, verbose(20), start + " child"},
 		{"the journal's session", nil, journal(19), start + " session"},
 		{"the journal's session comes late", nil, journal(24), start},
-		{"the journal contradicts itself late", nil, func(d *sshd.Login) { journal(19)(d); d.SesConflict, d.SesConflictAt = true, at(300) }, start + " session"},
-		{"the journal contradicts itself", nil, func(d *sshd.Login) { journal(19)(d); d.SesConflict, d.SesConflictAt = true, at(20) }, start},
+		{"the journal contradicts itself late", nil, func(d *sshd.Login) { journal(19)(d); d.SesConflict, d.SesConflictAt = true, at(300).UnixMicro() }, start + " session"},
+		{"the journal contradicts itself", nil, func(d *sshd.Login) { journal(19)(d); d.SesConflict, d.SesConflictAt = true, at(20).UnixMicro() }, start},
 		{"the end agrees", []*auditd.Event{end("10.0.0.5")}, none, start},
 		{"the end contradicts", []*auditd.Event{end("10.0.0.9")}, none, "none: conflict: address 10.0.0.5 != 10.0.0.9"},
 	} {
@@ -144,7 +144,7 @@ func TestLoginNamesItsSession(t *testing.T) {
 	t.Parallel()
 	says := func(pid int, ses string, after time.Duration) *sshd.Login {
 		d := accepted("alice", pid, at(0))
-		d.AuditSes, d.AuditSesAt = ses, d.Received.Add(after)
+		d.AuditSes, d.AuditSesAt = ses, d.Received.Add(after).UnixMicro()
 		return d
 	}
 	conflict := says(7, "5", time.Second)

@@ -19,10 +19,9 @@ type session struct {
 	older  *session // an earlier session of this boot that had the same id
 	nested []*nested
 	cited  []Citation
-	terse  bool // nothing is cited
 
 	login    *login
-	decision decision
+	decision *decision // nil while it is undecided
 	face     *face     // what its events show, where it was built: see SessionTracker.face
 	held     []*output // events that wait for the decision, or for the writer
 	rejected []rejection
@@ -35,7 +34,7 @@ type claims struct {
 	ByLogin bool      `json:",omitempty"` // its LOGIN was seen: Opened is that record's time
 	Serial  uint32    `json:",omitempty"` // of the LOGIN
 	Opened  time.Time // its LOGIN (or its USER_START); zero where not seen
-	Started time.Time // first USER_START of the leader; zero where not seen
+	Started int64     `json:",omitempty"` // first USER_START of the leader, in milliseconds since the epoch; 0 where not seen
 	Closed  time.Time // USER_END or CRED_DISP of the leader; zero where not seen
 	First   time.Time // first fact or event seen
 	// Session ids rise strictly within a boot. A session whose LOGIN is lost
@@ -65,6 +64,7 @@ type claims struct {
 	Decided bool `json:",omitempty"`
 	Ended   bool `json:",omitempty"` // closed or deleted: no later login binds to it
 	Revoked bool `json:",omitempty"` // joined, and contradicted by what came later
+	terse   bool // nothing is cited
 }
 
 // said is when the audit log first said what of a session, in milliseconds

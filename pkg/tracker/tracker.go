@@ -83,11 +83,11 @@ type SessionTracker struct {
 	shared    bool // by Resolve: several logins share a session
 	out       output
 	procs     processes
-	owners    map[*login]*face    // of logins without a session
-	evidence  map[string][]string // by their words: sessions share them
-	faced     []*session          // that keep a face that can be built again
-	oldest    int                 // of them
-	usual     *window             // how far LOGIN stands from its Accepted line on this boot, where that is known
+	owners    map[*login]*face     // of logins without a session
+	decisions map[string]*decision // by all that they say: sessions share them
+	faced     []*session           // that keep a face that can be built again
+	oldest    int                  // of them
+	usual     *window              // how far LOGIN stands from its Accepted line on this boot, where that is known
 	fromAPI   auditd.Event
 	facts     *auditd.Facts
 }
@@ -114,7 +114,7 @@ func New(w *auditevent.EventWriter, l *zap.SugaredLogger, opt Options) *SessionT
 	t := &SessionTracker{w: w, log: l, opt: opt, facts: auditd.NewFacts(),
 		sessions: make(map[string]*session), byLeader: make(map[int][]*session),
 		waiting: make(map[int][]*login), byDetail: make(map[*sshd.Login]*login),
-		accounts: make(map[string]string), owners: make(map[*login]*face), evidence: make(map[string][]string)}
+		accounts: make(map[string]string), owners: make(map[*login]*face), decisions: make(map[string]*decision)}
 	if opt.Host != "" || opt.MachineID != "" {
 		t.target = make(map[string]string, 2)
 		setIf(t.target, "host", opt.Host)
@@ -254,7 +254,7 @@ func (t *SessionTracker) newest(id string) *session {
 // open opens a session with that id.
 func (t *SessionTracker) open(id string) *session {
 	clear(t.recent[:])
-	s := &session{claims: claims{ID: id}, older: t.sessions[id], terse: t.opt.Terse}
+	s := &session{claims: claims{ID: id, terse: t.opt.Terse}, older: t.sessions[id]}
 	t.sessions[id] = s
 	return s
 }

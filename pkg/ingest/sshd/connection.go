@@ -34,10 +34,10 @@ type connection struct {
 	EndRank  int
 
 	ChildPID   int
-	ChildAt    time.Time
+	ChildAt    int64 // as Login has it
 	ChildLate  bool
 	AuditSes   string
-	AuditSesAt time.Time
+	AuditSesAt int64
 	AuditUID   string
 	BeforeSes  bool // AuditSes is of a line before the login: the session may not be its own yet
 }

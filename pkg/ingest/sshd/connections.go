@@ -230,7 +230,7 @@ func (c *Connections) setChild(k *connection, pid int, in *input) {
 	if k.ChildPID != 0 {
 		return // by one connection only one child is forked; another is a helper of it
 	}
-	k.ChildPID, k.ChildAt, k.ChildLate = pid, in.m.Received, in.l.Kind != Child && in.l.Kind != Starting
+	k.ChildPID, k.ChildAt, k.ChildLate = pid, in.m.Received.UnixMicro(), in.l.Kind != Child && in.l.Kind != Starting
 	for _, g := range k.Logins {
 		g.ChildPID, g.ChildAt, g.ChildLate = k.ChildPID, k.ChildAt, k.ChildLate
 		in.emit(Change{Learned, g})
@@ -262,14 +262,14 @@ func (c *Connections) learnSession(k *connection, in *input) {
 	}
 	if !k.accepted() || k.BeforeSes || k.AuditSes == "" {
 		if ses != k.AuditSes {
-			k.AuditSesAt = in.m.Received
+			k.AuditSesAt = in.m.Received.UnixMicro()
 		}
 		k.AuditSes, k.AuditUID, k.BeforeSes = ses, uid, !k.accepted() || in.l.Kind == Accepted
 	}
 	for _, g := range k.Logins {
 		conflict := g.SesConflict || ses != k.AuditSes || uid != k.AuditUID && uid != "" && k.AuditUID != ""
 		if conflict && !g.SesConflict {
-			g.SesConflictAt = in.m.Received
+			g.SesConflictAt = in.m.Received.UnixMicro()
 		}
 		if g.AuditSes != k.AuditSes || g.AuditUID != k.AuditUID || g.SesConflict != conflict {
 			g.AuditSes, g.AuditSesAt, g.AuditUID, g.SesConflict = k.AuditSes, k.AuditSesAt, k.AuditUID, conflict

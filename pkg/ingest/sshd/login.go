@@ -43,16 +43,16 @@ type Login struct {
 
 	ConnTime      time.Time // of "Connection from"
 	ChildPID      int       // user child
-	ChildAt       time.Time `json:",omitzero"`  // Received of the line that named it
-	ChildLate     bool      `json:",omitempty"` // that line is none of the session's start: at LogLevel INFO its goodbye
+	ChildAt       int64     `json:",omitempty"` // Received of the line that named it, in microseconds since the epoch
 	AuditSes      string    // journal _AUDIT_SESSION of the connection
-	AuditSesAt    time.Time `json:",omitzero"` // Received of the first entry that says so
+	AuditSesAt    int64     `json:",omitempty"` // Received of the first entry that says so, likewise
 	AuditUID      string    // journal _AUDIT_LOGINUID
-	SesConflict   bool      // entries of the connection disagree about either
-	SesConflictAt time.Time `json:",omitzero"` // Received of the first that does
+	SesConflictAt int64     `json:",omitempty"` // Received of the first entry that disagrees about either, likewise
+	SesConflict   bool      // there is one
+	ChildLate     bool      `json:",omitempty"` // the child's line is none of the session's start: at LogLevel INFO its goodbye
+	PAM           bool      // PAM's session was opened: its close is logged, unless the monitor is killed
 	LogindSession string
 	Sessions      []Started
-	PAM           bool // PAM's session was opened: its close is logged, unless the monitor is killed
 	End           *End
 	Conflict      []ingest.Pos `json:"-"` // the different Accepted lines of this one life of the PID: one is forged
 }
