@@ -81,6 +81,11 @@ func (t *SessionTracker) judge(s *session, l *login) verdict {
 	if known && !ssh && v.against == "" {
 		v.against = "program " + s.Exe + " != sshd"
 	}
+	if pid && !known && len(s.nested) > 0 {
+		// Nothing but the LOGIN has the opener's pid, and another sshd opened
+		// PAM's session: the one of a LOGIN that lost a digit looks so.
+		v.contradict("pid", itoa(s.Leader), itoa(s.nested[0].PID))
+	}
 	sure := ssh || l.detail == nil || v.apart <= tight && v.agrees("account")
 	switch {
 	case v.against != "" || when == never:
