@@ -108,9 +108,10 @@ func DetectAudit(head []byte) (Kind, string) {
 }
 
 // broken says what is wrong with a file that holds nothing readable but shows
-// that it did: nothing but NUL bytes, or a compression's first bytes before
-// what is none. Beside evidence that is damage, not another kind of file.
-func broken(head, text []byte, kind Kind) string {
+// that it did: nothing but NUL bytes, a compression's first bytes before what is
+// none, or the name that a log has. Beside evidence that is damage, not another
+// kind of file.
+func broken(name string, head, text []byte, kind Kind) string {
 	switch {
 	case kind != UnknownKind && kind != EmptyKind || len(head) == 0:
 		return ""
@@ -122,9 +123,15 @@ func broken(head, text []byte, kind Kind) string {
 		return "damaged bzip2 data"
 	case bytes.HasPrefix(head, []byte("\xfd7zXZ")):
 		return "damaged xz data"
+	case kind == UnknownKind && logName.MatchString(path.Base(name)):
+		return "has the name of a log, and begins as none does"
 	}
 	return ""
 }
+
+// logName is what auditd, journald and syslog daemons call the logs that are
+// read: audit.log.3, auth.log-20261122, system.journal.
+var logName = regexp.MustCompile(`^(audit|auth)\.log([.-][0-9]+)?$|^secure([.-][0-9]+)?$|\.journal~?$`)
 
 // notEvidence says why something found in a directory or archive is skipped.
 func notEvidence(name string, head []byte, kind Kind, hint string) string {

@@ -356,7 +356,7 @@ func (d *discovery) add(b blob, r io.Reader, head []byte, damage error, in place
 	if !in.named && !in.anyway {
 		if why := notEvidence(b.path, text, kind, hint); why != "" {
 			d.skip(b.path, why)
-			if what := broken(head, text, kind); what != "" {
+			if what := broken(b.path, head, text, kind); what != "" {
 				return d.fault(&Damage{Path: b.path, What: what})
 			}
 			return nil

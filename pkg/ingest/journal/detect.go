@@ -29,7 +29,26 @@ func Detect(head []byte) ingest.Kind {
 	case isExport(line, rest):
 		return ingest.JournalExport
 	}
-	return ingest.UnknownKind
+	return resumed(head)
+}
+
+// resumed finds the kind of a file whose first line is damaged, or the rest of
+// one: by a later line as no other file has it.
+func resumed(head []byte) ingest.Kind {
+	for {
+		_, rest, ok := bytes.Cut(head, []byte{'\n'})
+		if !ok {
+			return ingest.UnknownKind
+		}
+		line, _, _ := bytes.Cut(rest, []byte{'\n'})
+		switch {
+		case bytes.HasPrefix(line, []byte("__REALTIME_TIMESTAMP=")), bytes.HasPrefix(line, []byte("__CURSOR=")):
+			return ingest.JournalExport
+		case len(line) > 0 && line[0] == '{' && bytes.Contains(line, []byte(`"__REALTIME_TIMESTAMP"`)) && bytes.Contains(line, []byte(`"__CURSOR"`)):
+			return ingest.JournalJSON
+		}
+		head = rest
+	}
 }
 
 // isJournalJSON looks for a field that every entry has.

@@ -101,6 +101,9 @@ func TestDetect(t *testing.T) {
 		{"{\n\t\"MESSAGE\" : \"x\"\n}", ingest.JournalJSON},
 		{verbose, ingest.JournalText},
 		{"-- Boot x --\n" + verbose, ingest.JournalText},
+		{"zz" + sshdEntry, ingest.JournalExport}, // its first line is damaged
+		{"\xff{\"MESSAGE\":\"x\"}\n{\"__CURSOR\":\"s\",\"__REALTIME_TIMESTAMP\":\"1\"}\n", ingest.JournalJSON},
+		{"x\n{\"MESSAGE\":\"x\"}\n", ingest.UnknownKind},
 		{"", ingest.UnknownKind},
 		{"PATH=/bin\nHOME=/root\n", ingest.UnknownKind},
 		{`{"a":1}`, ingest.UnknownKind},
