@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 
 	"auditreplay/pkg/ingest"
@@ -165,7 +166,9 @@ func (x *Export) binary(f field) string {
 		return truncated
 	case c != '\n':
 		_ = in.br.UnreadByte() // cannot fail after ReadByte
-		return "field without end"
+		// What its length passed over is not looked at again: a program could
+		// have put entries of its own making there.
+		return fmt.Sprintf("field without end: its length passes over %d bytes", n)
 	}
 	in.no++
 	return ""

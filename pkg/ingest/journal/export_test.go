@@ -111,7 +111,7 @@ func TestExportDamage(t *testing.T) {
 	}{
 		{"stray text", "hello world\nmore\n\n" + sshdEntry, []got{bad(1, notField), ok(4)}},
 		{"length out of range", "MESSAGE\n\xff\xff\xff\xff\xff\xff\xff\xffx\n\n" + sshdEntry, []got{bad(1, "length of a field is out of range"), ok(4)}},
-		{"length too small", "MESSAGE\n\x01\x00\x00\x00\x00\x00\x00\x00xyz\n\n" + sshdEntry, []got{bad(1, "field without end"), ok(4)}},
+		{"length too small", "MESSAGE\n\x01\x00\x00\x00\x00\x00\x00\x00xyz\n\n" + sshdEntry, []got{bad(1, "field without end: its length passes over 1 bytes"), ok(4)}},
 		{"binary lines counted", bytesField("X", "1\n2\n3") + sshdEntry + sshdEntry, []got{ok(1), ok(lines + 5)}},
 		{"cut in a text field", sshdEntry + sshdEntry[:len(sshdEntry)-10], []got{ok(1), bad(lines+1, truncated)}},
 		{"cut in a length", sshdEntry + "MESSAGE\n\x01\x00", []got{ok(1), bad(lines+1, truncated)}},
