@@ -90,11 +90,12 @@ func runVerify(cmd *cobra.Command, o *options, made string, args []string, write
 	}
 	v := verify.New(verify.Options{Rules: rules})
 	var found int
+	var units int64
 	sum, err := o.inspect(cmd, in, inspection{observer: v, events: v, scope: replay.ScopeAll, rejects: v.Reject},
 		func(w io.Writer, sum *replay.Summary) error {
 			r := v.Report(sum)
 			r.Manifest, r.Findings = report.Manifest, append(report.Findings, r.Findings...)
-			found = len(r.Findings)
+			found, units = len(r.Findings), r.Units
 			return write(w, r)
 		})
 	switch {
@@ -104,6 +105,8 @@ func runVerify(cmd *cobra.Command, o *options, made string, args []string, write
 		return &status{exitDamaged, nil}
 	case found > 0:
 		return &status{exitFound, nil}
+	case units == 0:
+		return &status{exitNothing, nil} // there was nothing to find anything in
 	}
 	return nil
 }

@@ -101,6 +101,9 @@ func (x *Explainer) notThere() error {
 			}
 		}
 	}
+	if boots == 0 {
+		return ErrNotFound
+	}
 	if boots > most {
 		places = append(places, fmt.Sprintf("and %d more", boots-most))
 	}
