@@ -84,6 +84,13 @@ func (p *hint) parse(line []byte, rec *Record) error {
 			p.node, p.name = line[:h.lead], h.node
 		}
 	}
+	typ := typeOf(h.typ)
+	if typ == 0 && bytes.IndexByte(h.typ, '=') >= 0 { // "type=SYSCtype=PATH": the first was torn
+		if whole, err := searchHeader(line); err == nil {
+			h, typ = whole, typeOf(whole.typ)
+			p.node, p.name = nil, nil
+		}
+	}
 	line = line[h.start:]
 	n, err := p.read(line[h.stamp-h.start:], h.typ)
 	if err != nil {
@@ -94,7 +101,7 @@ func (p *hint) parse(line []byte, rec *Record) error {
 		body = body[1:]
 	}
 	rec.Line, rec.Node, rec.TypeName = line, h.node, h.typ
-	rec.Type = typeOf(h.typ)
+	rec.Type = typ
 	rec.Millis, rec.Serial = p.millis, p.serial
 	rec.Body, rec.Enriched = body, nil
 	return nil
@@ -156,6 +163,9 @@ func findHeader(line []byte) (header, error) {
 			return h, errNoHeader
 		}
 		h.node = line[5:sp]
+		if bytes.Contains(h.node, []byte("node=")) {
+			return searchHeader(line) // "node=wenode=web1": the first was torn
+		}
 		p = sp + 1
 		h.lead = p
 	}
@@ -218,9 +228,9 @@ func lastType(head []byte) (header, bool) {
 	h := header{start: start, typ: word[len("type="):]}
 	if before := bytes.TrimRight(rest[:start], " "); len(before) < start {
 		word = before[bytes.LastIndexByte(before, ' ')+1:]
-		if hasPrefix(word, "node=") {
-			h.node = word[len("node="):]
-			h.start = len(before) - len(word)
+		if i := bytes.LastIndex(word, []byte("node=")); i >= 0 { // what stands before it was torn
+			h.node = word[i+len("node="):]
+			h.start = len(before) - len(word) + i
 		}
 	}
 	return h, true

@@ -77,3 +77,36 @@ func TestTearLinesOfHosts(t *testing.T) {
 		}
 	}
 }
+
+// TestTornHead: where all that is left of a record is a part of its head, the
+// next one behind it is read with its own node and type: it is not another
+// host's.
+func TestTornHead(t *testing.T) {
+	t.Parallel()
+	const rest = "msg=audit(1.002:3): pid=1 auid=5 ses=6"
+	for _, node := range []string{"", "node=web1 "} {
+		first := node + "type=SYSCALL msg=audit(1.001:2): arch=c000003e ses=7"
+		head := len(node + "type=SYSCALL msg=audit(")
+		for cut := range head { // a second "audit(" is for Tear
+			for _, typ := range []string{"LOGIN", "PATH"} {
+				line := first[:cut] + node + "type=" + typ + " " + rest
+				var rec Record
+				var h hint
+				for _, how := range []string{"alone", "after another"} {
+					if how != "alone" {
+						if err := h.parse([]byte(first), &rec); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if err := h.parse([]byte(line), &rec); err != nil {
+						t.Errorf("%q %s: %v", line, how, err)
+						continue
+					}
+					if "node="+string(rec.Node)+" " != node && node+string(rec.Node) != "" || string(rec.TypeName) != typ || rec.Serial != 3 {
+						t.Errorf("%q %s: node %q, type %q, serial %d", line, how, rec.Node, rec.TypeName, rec.Serial)
+					}
+				}
+			}
+		}
+	}
+}
