@@ -87,6 +87,21 @@ func indexOr(b []byte, i int, c byte) int {
 	return i
 }
 
+// blankAt is indexOr for a blank alone.
+func blankAt(b []byte, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:]) ^ ones*' '
+		if zero := (w - ones) &^ w & highs; zero != 0 {
+			return i + bits.TrailingZeros64(zero)/8
+		}
+	}
+	for i < len(b) && b[i] != ' ' {
+		i++
+	}
+	return i
+}
+
 // skipTo goes on to the next pair that starts with s, where there is one.
 func (f *fields) skipTo(s []byte) {
 	if i := index(f.b[f.pos:], s); i > 0 {

@@ -55,8 +55,8 @@ func (r *Record) Split() {
 // hint is the head of the line before. Most lines begin as that one did, but
 // for the type, and what is the same need not be read again.
 type hint struct {
-	node   []byte // "node=NAME ", or empty
-	name   []byte // NAME
+	lead   []byte // "node=NAME type=", or "type=", or empty
+	node   []byte // NAME
 	stamp  []byte // "SEC.MMM:SERIAL):"
 	millis int64
 	serial uint32
@@ -72,60 +72,65 @@ func (p *hint) parse(line []byte, rec *Record) error {
 	for len(line) > 0 && (line[len(line)-1] == '\r' || line[len(line)-1] == '\n') {
 		line = line[:len(line)-1]
 	}
-	rec.NULs = nuls
-	h, ok := p.header(line)
-	if !ok {
-		var err error
-		if h, err = findHeader(line); err != nil {
+	rec.NULs, rec.Enriched = nuls, nil
+	var rest []byte // after "audit("
+	if end := p.typeEnd(line); end > 0 {
+		rec.Line, rec.Node, rec.TypeName = line, p.node, line[len(p.lead):end]
+		rest = line[end+len(msgAudit):]
+	} else {
+		h, err := findHeader(line)
+		if err != nil {
 			return err
 		}
-		p.node, p.name = nil, nil
+		p.lead, p.node = typeLead, nil
 		if h.lead > 0 {
-			p.node, p.name = line[:h.lead], h.node
+			p.lead, p.node = line[:h.lead+len(typeLead)], h.node
+		}
+		rest = h.cut(line, rec)
+	}
+	if rec.Type = typeOf(rec.TypeName); rec.Type == 0 && bytes.IndexByte(rec.TypeName, '=') >= 0 { // "type=SYSCtype=PATH": the first was torn
+		if h, err := searchHeader(line); err == nil {
+			p.lead = nil
+			rest = h.cut(line, rec)
+			rec.Type = typeOf(rec.TypeName)
 		}
 	}
-	typ := typeOf(h.typ)
-	if typ == 0 && bytes.IndexByte(h.typ, '=') >= 0 { // "type=SYSCtype=PATH": the first was torn
-		if whole, err := searchHeader(line); err == nil {
-			h, typ = whole, typeOf(whole.typ)
-			p.node, p.name = nil, nil
+	n := len(p.stamp)
+	if n == 0 || !bytes.HasPrefix(rest, p.stamp) {
+		var err error
+		if n, err = p.read(rest, rec.TypeName); err != nil {
+			return err
 		}
 	}
-	line = line[h.start:]
-	n, err := p.read(line[h.stamp-h.start:], h.typ)
-	if err != nil {
-		return err
-	}
-	body := line[h.stamp-h.start+n:]
-	if len(body) > 0 && body[0] == ' ' {
-		body = body[1:]
-	}
-	rec.Line, rec.Node, rec.TypeName = line, h.node, h.typ
-	rec.Type = typ
 	rec.Millis, rec.Serial = p.millis, p.serial
-	rec.Body, rec.Enriched = body, nil
+	if n < len(rest) && rest[n] == ' ' {
+		n++
+	}
+	rec.Body = rest[n:]
 	return nil
 }
 
-// header finds the head of a line that names the node of the line before.
-func (p *hint) header(line []byte) (h header, ok bool) {
-	n := len(p.node)
-	if !bytes.HasPrefix(line, p.node) || !hasPrefix(line[n:], "type=") {
-		return h, false
+// msgAudit stands between a record's type and its time.
+const msgAudit = " msg=audit("
+
+var typeLead = []byte("type=")
+
+// typeEnd gives where the type ends in a line that begins as the line before
+// did, -1 in another.
+func (p *hint) typeEnd(line []byte) int {
+	n := len(p.lead)
+	if n == 0 || !bytes.HasPrefix(line, p.lead) {
+		return -1
 	}
-	typ := n + len("type=")
-	end := indexOr(line, typ, ' ')
-	if end == typ || end == len(line) || !hasPrefix(line[end+1:], "msg=audit(") {
-		return h, false
+	end := blankAt(line, n)
+	if end == n || !hasPrefix(line[end:], msgAudit) {
+		return -1
 	}
-	return header{stamp: end + 1 + len("msg=audit("), lead: n, node: p.name, typ: line[typ:end]}, true
+	return end
 }
 
 // read takes the time and serial that b starts with, and gives their length.
 func (p *hint) read(b, typ []byte) (int, error) {
-	if len(p.stamp) > 0 && bytes.HasPrefix(b, p.stamp) {
-		return len(p.stamp), nil
-	}
 	millis, serial, n, err := parseStamp(b)
 	whole := err == nil
 	if err == errNoEnd && hasPrefix(typ, "DAEMON_") && n < len(b) && b[n] == ')' {
@@ -151,6 +156,12 @@ type header struct {
 	stamp int // after "audit("
 	node  []byte
 	typ   []byte
+}
+
+// cut takes the parts of a line's head and gives what stands after "audit(".
+func (h *header) cut(line []byte, rec *Record) (rest []byte) {
+	rec.Line, rec.Node, rec.TypeName = line[h.start:], h.node, h.typ
+	return line[h.stamp:]
 }
 
 // findHeader finds the head where it should be, at the start of the line.
@@ -242,12 +253,9 @@ func parseStamp(b []byte) (millis int64, serial uint32, n int, err error) {
 	if hasPrefix(b, "-") {
 		return 0, 0, 0, errTimeNegative
 	}
-	var sec int64
-	i := 0
-	for ; i < len(b) && isDigit(b[i]); i++ {
-		if sec = sec*10 + int64(b[i]-'0'); sec > maxSeconds {
-			return 0, 0, 0, errTimeOverflow
-		}
+	sec, i := leadingNumber(b, maxSeconds)
+	if sec > maxSeconds {
+		return 0, 0, 0, errTimeOverflow
 	}
 	if i == 0 || len(b) < i+5 || b[i] != '.' || b[i+4] != ':' ||
 		!isDigit(b[i+1]) || !isDigit(b[i+2]) || !isDigit(b[i+3]) {
@@ -258,15 +266,13 @@ func parseStamp(b []byte) (millis int64, serial uint32, n int, err error) {
 	if hasPrefix(b[i:], "-") {
 		return 0, 0, 0, errSerialNegative
 	}
-	first := i
-	var s uint64
-	for ; i < len(b) && isDigit(b[i]); i++ {
-		if s = s*10 + uint64(b[i]-'0'); s > 1<<32-1 {
-			return 0, 0, 0, errSerialOverflow
-		}
+	s, length := leadingNumber(b[i:], 1<<32-1)
+	if s > 1<<32-1 {
+		return 0, 0, 0, errSerialOverflow
 	}
+	i += length
 	switch {
-	case i == first:
+	case length == 0:
 		return 0, 0, 0, errSerial
 	case hasPrefix(b[i:], "):"):
 		return millis, uint32(s), i + 2, nil
@@ -274,6 +280,18 @@ func parseStamp(b []byte) (millis int64, serial uint32, n int, err error) {
 		return millis, uint32(s), i + 3, nil
 	}
 	return millis, uint32(s), i, errNoEnd
+}
+
+// leadingNumber reads the digits that b starts with, and gives how many it
+// read: no more than it takes to exceed most.
+func leadingNumber(b []byte, most int64) (n int64, length int) {
+	for i, c := range b {
+		if c -= '0'; c > 9 || n > most {
+			return n, i
+		}
+		n = n*10 + int64(c)
+	}
+	return n, len(b)
 }
 
 // interpreted reports whether a stamp that is not one is a date instead:
