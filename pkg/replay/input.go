@@ -128,7 +128,6 @@ func (cs closers) Close() error {
 type auditLog struct {
 	lines *ingest.Lines
 	entry ingest.Entry
-	src   *ingest.Source
 	spare [][]byte // buffers that no line is in any more
 	given []byte   // the buffer that a chunk took last
 	size  int      // of a buffer
@@ -141,7 +140,8 @@ type auditLog struct {
 }
 
 func newAuditLog(r io.Reader, src *ingest.Source, size int) *auditLog {
-	a := &auditLog{lines: ingest.NewLines(r), src: src, size: size}
+	a := &auditLog{lines: ingest.NewLines(r), size: size}
+	a.entry.Pos.Source = src
 	a.lines.Keep(size, func() []byte {
 		n := len(a.spare)
 		if n == 0 {
@@ -181,16 +181,14 @@ func (a *auditLog) Next() (*ingest.Entry, error) {
 	e := &a.entry
 	line := a.rest
 	if len(line) > 0 {
-		e.NULs = a.nuls
+		e.NULs, a.rest = a.nuls, nil
 	} else {
 		var err error
 		if line, e.Pos.Line, e.NULs, err = a.lines.Next(); err != nil {
 			return nil, err
 		}
-		e.Pos.Source = a.src
 		a.open = a.lines.Unterminated()
 	}
-	a.rest = nil
 	e.Raw = line
 	if a.look && a.lines.TooLong() == 0 {
 		first, rest, nuls, why := auditd.Tear(line, a.lines.Clean())
@@ -204,14 +202,13 @@ func (a *auditLog) Next() (*ingest.Entry, error) {
 		}
 	}
 	switch {
-	case len(line) > 0 && (line[0] == 't' || line[0] == 'n'):
-		if hasPrefix(line, "time->") {
-			e.Kind, e.What = ingest.Irrelevant, "ausearch separator"
-			return e, nil
-		}
+	case len(line) > 0 && (line[0] == 'n' || line[0] == 't' && !hasPrefix(line, "time->")):
 		e.Kind, e.Audit = ingest.AuditEntry, line
 	case blank(line):
 		e.Kind, e.What = ingest.Irrelevant, "blank line"
+	case hasPrefix(line, "time->"):
+		e.Kind, e.What = ingest.Irrelevant, "ausearch separator"
+		return e, nil
 	case string(line) == "----":
 		e.Kind, e.What = ingest.Irrelevant, "ausearch separator"
 	default:
@@ -244,8 +241,7 @@ type records struct {
 	log   *auditLog // r, where it is that
 	count *ingest.CountingReader
 	close io.Closer
-	over  bool // entry is the current one and was not used yet
-	entry *ingest.Entry
+	left  *ingest.Entry // read, but behind the chunk before
 	err   error
 	units int  // entries read so far
 	flush bool // the chunk is to end with its buffer though no record is in it
@@ -278,29 +274,30 @@ func (rs *records) next(c *auditd.Chunk) error {
 		rs.log.reuse(c.Adopt(nil))
 	}
 	for {
-		if !rs.over {
-			if rs.err == nil {
-				rs.entry, rs.err = rs.r.Next()
+		e := rs.left
+		switch {
+		case e != nil:
+			rs.left = nil
+		case rs.err != nil:
+			return rs.err
+		default:
+			var err error
+			if e, err = rs.r.Next(); err != nil {
 				rs.units++
-			}
-			if rs.err != nil {
-				if len(c.Records) > 0 && errors.Is(rs.err, io.EOF) {
+				rs.err = err
+				if len(c.Records) > 0 && errors.Is(err, io.EOF) {
 					return nil
 				}
-				return rs.err
+				return err
 			}
 		}
-		if rs.over {
-			rs.over = false
-			rs.units++
-		}
-		e := rs.entry
+		rs.units++
 		if e.Kind != ingest.AuditEntry {
 			rs.other(e)
 			continue
 		}
 		if !rs.fits(c, e) {
-			rs.over = true
+			rs.left = e
 			rs.units--
 			return nil
 		}
@@ -338,8 +335,8 @@ func (rs *records) add(c *auditd.Chunk, e *ingest.Entry) error {
 // skip reads over a stretch of that many entries.
 func (rs *records) skip(units int) error {
 	for range units {
-		if rs.over {
-			rs.over = false
+		if rs.left != nil {
+			rs.left = nil
 			continue
 		}
 		if rs.log != nil {

@@ -46,10 +46,6 @@ func Tear(line []byte, clean bool) (first, rest []byte, nuls int, why string) {
 // secondHead gives where a second "[node=HOST ]type=NAME msg=audit(" begins in
 // a line, -1 where there is none.
 func secondHead(line []byte) int {
-	var node []byte // "node=HOST", where this log's records have that
-	if hasPrefix(line, "node=") {
-		node, _, _ = bytes.Cut(line, []byte(" "))
-	}
 	heads := 0
 	for from := 0; ; {
 		i := bytes.IndexByte(line[from:], '(')
@@ -65,11 +61,20 @@ func secondHead(line []byte) int {
 			continue // the line's own
 		}
 		if head, ok := bytes.CutSuffix(line[:at], []byte("msg=audit")); ok {
-			if start := headStart(head, node); start > 0 {
+			if start := headStart(head, lineNode(line)); start > 0 {
 				return start
 			}
 		}
 	}
+}
+
+// lineNode gives the "node=HOST" that a line begins with, nil where its log's
+// records have none.
+func lineNode(line []byte) (node []byte) {
+	if hasPrefix(line, "node=") {
+		node, _, _ = bytes.Cut(line, []byte(" "))
+	}
+	return node
 }
 
 // headStart gives where "[node=HOST ]type=NAME " begins that b ends with, -1
