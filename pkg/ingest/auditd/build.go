@@ -17,6 +17,8 @@ type Builder struct {
 	norms    map[shape]*norm
 	recent   [128]recentNorm // the same for the last shapes
 	claimsOf [256]claim
+	creds    recall[credentials]
+	tails    recall[Path] // of PATH records, without the name
 
 	order []ordered // of the event that is being built
 	self  outer     // its SYSCALL record
@@ -63,7 +65,7 @@ func (b *Builder) Begin(recs []*Record, ev *Event) {
 	sys, main := choose(ev.Records)
 	b.setType(ev, sys, main)
 	b.other = outer{}
-	b.self.read(ev, sys)
+	b.readSyscall(ev, sys)
 	b.main.read(ev, main)
 	b.fill(ev, sys, main)
 	b.sys, b.mainAt = sys, main
@@ -233,9 +235,7 @@ func (b *Builder) parts(ev *Event) {
 			b.path(ev, r)
 		case auparse.AUDIT_CWD:
 			if ev.CWD == nil {
-				if v, ok := r.Field("cwd"); ok && !absent(v) {
-					ev.CWD = ev.text(v)
-				}
+				ev.CWD = ev.known(r.cwd())
 			}
 		case auparse.AUDIT_SOCKADDR:
 			if ev.Sock == nil {
@@ -243,6 +243,14 @@ func (b *Builder) parts(ev *Event) {
 			}
 		}
 	}
+}
+
+// cwd gives the value of a CWD record.
+func (r *Record) cwd() (v []byte) {
+	if f := (fields{b: r.Body}); !f.quoted("cwd=", &v) {
+		v, _ = r.Field("cwd")
+	}
+	return v
 }
 
 func (b *Builder) path(ev *Event, r *Record) {
@@ -261,6 +269,7 @@ var modeField, nametypeField = []byte(" mode="), []byte(" nametype=")
 func (b *Builder) pathOf(ev *Event, body []byte) (p Path, whole bool) {
 	f := fields{b: body}
 	f.over("item=")
+	tail := -1 // what follows upon the name and the inode
 	for {
 		name, v, ok := f.next()
 		if !ok {
@@ -271,12 +280,23 @@ func (b *Builder) pathOf(ev *Event, body []byte) (p Path, whole bool) {
 			if !absent(v) {
 				p.Name = ev.text(v)
 			}
+			if !p.HasMode {
+				f.over(" inode=")
+				if t, n := b.tails.find(body[f.pos:]); n > 0 {
+					p.Mode, p.HasMode, p.NameType = t.Mode, t.HasMode, t.NameType
+					return p, true
+				}
+				tail = f.pos
+			}
 			f.skipTo(modeField) // over numbers, which are most of the record
 		case "mode":
 			p.Mode, p.HasMode = octal(v)
 			f.skipTo(nametypeField)
 		case "nametype", "objtype": // kernels before 4.1 say objtype
 			p.NameType = b.str(v)
+			if tail >= 0 {
+				b.tails.keep(body[tail:f.pos], Path{Mode: p.Mode, HasMode: p.HasMode, NameType: p.NameType})
+			}
 			return p, true // what follows are capabilities
 		}
 	}

@@ -213,6 +213,70 @@ func everyField() string {
 	return b.String()
 }
 
+// manyAlike are records whose beginnings or ends are those of others, but not
+// all of what stands between.
+var manyAlike = []string{
+	"type=SYSCALL" + stamp + ids + " tty=pts0 ses=3 comm=\"a\" exe=\"/a\" subj=x key=(null)",
+	"type=SYSCALL" + stamp + ids + " tty=(none) ses=4294967295 comm=6120 exe=\"/a",
+	"type=SYSCALL" + stamp + ids + "1 tty=pts0 ses=3",
+	"type=SYSCALL" + stamp + ids + ", tty=pts0 ses=3",
+	"type=SYSCALL" + stamp + ids,
+	"type=SYSCALL" + stamp + ids + " auid=7 uid=8",
+	"type=PATH" + stamp + "item=0 name=\"/a\"" + inode + " cap_fp=0",
+	"type=PATH" + stamp + "item=0 name=\"/b\"" + inode,
+	"type=PATH" + stamp + "item=0 name=\"/b\"" + inode + "OUID=\"root\"",
+	"type=PATH" + stamp + "item=0 mode=07 name=\"/b\"" + inode + " cap_fp=0",
+	"type=PATH" + stamp + "item=0 name=\"/b\"" + inode + "X nametype=PARENT",
+	"type=PATH" + stamp + "item=0 name=(null) inode=5 dev=fe:00 mode=0100755 ouid=0 nametype=CREATE",
+	"type=PATH" + stamp + "item=0 name=\"/b\" inode=5 dev=fe:00 nametype=NORMAL cap_fp=0",
+	"type=USER_START" + stamp + "pid=1 uid=0 auid=1 ses=2 pid=2 auid=3 msg='op=x res=success'",
+	"type=CWD" + stamp + "cwd=2F61",
+}
+
+const (
+	ids   = "arch=c000003e syscall=2 success=no exit=-13 a0=0 a1=1 a2=2 a3=3 items=1 ppid=1 pid=2 auid=1 uid=0 gid=0 euid=5 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0"
+	inode = " inode=5 dev=fe:00 mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL"
+)
+
+// TestBuilderThatHasSeenMuch pins that what a Builder remembers of the events
+// before changes none.
+func TestBuilderThatHasSeenMuch(t *testing.T) {
+	t.Parallel()
+	all := map[string][]byte{"alike": nil}
+	for i, line := range manyAlike { // each after each
+		for _, other := range manyAlike[:i+1] {
+			all["alike"] = append(append(append(append(all["alike"], line...), '\n'), other...), '\n')
+		}
+	}
+	for name, data := range hostLogs(t) {
+		all[name] = data[:min(len(data), 1<<19)]
+	}
+	for name, data := range all {
+		b := NewBuilder()
+		for line := range bytes.Lines(data) {
+			var rec Record
+			if ParseLine(line, &rec) != nil {
+				continue
+			}
+			var ev Event
+			b.Build([]*Record{&rec}, &ev)
+			if d := likeFresh(b, []*Record{&rec}, &ev); d != "" {
+				t.Fatalf("%s: %s\n%s", name, line, d)
+			}
+		}
+	}
+}
+
+// likeFresh tells how an event that b built of records differs from what a
+// Builder makes of them that remembers nothing but what go-libaudit said.
+func likeFresh(b *Builder, recs []*Record, ev *Event) string {
+	var fresh Event
+	other := NewBuilder()
+	other.norms = b.norms
+	other.Build(recs, &fresh)
+	return cmp.Diff(viewOf(&fresh), viewOf(ev)) + cmp.Diff(fresh.Paths, ev.Paths, cmpopts.EquateEmpty())
+}
+
 // TestBuildDoesNotAllocate holds it for the usual shapes, once seen.
 func TestBuildDoesNotAllocate(t *testing.T) {
 	groups := [][]string{
@@ -268,6 +332,9 @@ func FuzzBuild(f *testing.F) {
 	} {
 		f.Add([]byte(seed), uint64(1))
 	}
+	for _, seed := range manyAlike {
+		f.Add([]byte(seed), uint64(1))
+	}
 	b := NewBuilder()
 	f.Fuzz(func(t *testing.T, lines []byte, seed uint64) {
 		var recs []*Record
@@ -280,6 +347,9 @@ func FuzzBuild(f *testing.F) {
 		}
 		var ev, shuffled Event
 		b.Build(recs, &ev)
+		if d := likeFresh(b, recs, &ev); d != "" {
+			t.Fatal(d)
+		}
 		ev.Coalesced()
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		rnd.Shuffle(len(recs), func(i, j int) { recs[i], recs[j] = recs[j], recs[i] })

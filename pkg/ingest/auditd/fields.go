@@ -68,6 +68,43 @@ func (f *fields) over(names ...string) {
 	}
 }
 
+// plain goes on over the pair that comes next if it has that name, given with
+// the blank before and the "=" behind it, and a value that nothing need be taken
+// off. dst, where there is one, gets the value.
+func (f *fields) plain(name string, dst *[]byte) bool {
+	b, first := f.b, f.pos+len(name)
+	if !hasPrefix(b[f.pos:], name) {
+		return false
+	}
+	end := blankAt(b, first)
+	if first == end {
+		return false
+	}
+	if a, z := b[first], b[end-1]; (a <= ',' || z <= ',') && (a != '(' || z != ')') { // quotes, commas, brackets are
+		return false
+	}
+	if dst != nil {
+		*dst = b[first:end:end]
+	}
+	f.pos = end
+	return true
+}
+
+// quoted is plain for a value that may stand in quotes.
+func (f *fields) quoted(name string, dst *[]byte) bool {
+	b, first := f.b, f.pos+len(name)
+	if first >= len(b) || b[first] != '"' || !hasPrefix(b[f.pos:], name) {
+		return f.plain(name, dst)
+	}
+	n := bytes.IndexByte(b[first+1:], '"')
+	if n < 0 {
+		return false
+	}
+	f.pos = first + n + 2
+	*dst = b[first:f.pos:f.pos]
+	return true
+}
+
 // indexOr gives where the first c or blank stands in b, from i on; len(b) where
 // there is none. Eight bytes are looked at at once: the lowest bit that is set
 // after the subtraction, and was not before, is that of the first byte which

@@ -17,7 +17,6 @@ type outer struct {
 	success, res                    []byte
 	oldSes, oldAUID                 []byte
 	inner                           []byte // text of msg='...'
-	has                             bool   // there is such a record
 }
 
 // read reads record at, where there is one.
@@ -26,11 +25,25 @@ func (o *outer) read(ev *Event, at int) {
 	if at < 0 {
 		return
 	}
-	o.has = true
 	f := fields{b: ev.Records[at].Body}
-	if ev.Records[at].Type == auparse.AUDIT_SYSCALL {
-		o.syscallOrder(&f)
+	_ = f.plain("pid=", &o.pid) && f.plain(" uid=", &o.uid) && f.plain(" auid=", &o.auid) && f.plain(" ses=", &o.ses) // audit_log_user_recv_msg
+	o.readOn(ev, f)
+}
+
+// readSyscall reads the event's SYSCALL record, where there is one.
+func (b *Builder) readSyscall(ev *Event, at int) {
+	o := &b.self
+	*o = outer{}
+	if at < 0 {
+		return
 	}
+	f := fields{b: ev.Records[at].Body}
+	b.syscallOrder(&f)
+	o.readOn(ev, f)
+}
+
+// readOn reads what is left of a record.
+func (o *outer) readOn(ev *Event, f fields) {
 	for {
 		name, v, ok := f.next()
 		if !ok {
@@ -56,33 +69,56 @@ func (o *outer) read(ev *Event, at int) {
 	}
 }
 
-// syscallOrder reads what a SYSCALL record begins with, in the order in which
-// the kernel writes it (audit_log_exit in kernel/auditsc.c), as far as the
-// record keeps to that and each value is plain: nobody need be asked then what
-// a field is called and whether it was there before.
-func (o *outer) syscallOrder(f *fields) {
-	b, i := f.b, 0
-	for _, e := range [...]struct {
-		name string
-		dst  *[]byte
-	}{{"arch=", &o.arch}, {" syscall=", &o.syscall}, {" success=", &o.success}, {" exit=", &o.exit},
-		{" a0=", nil}, {" a1=", nil}, {" a2=", nil}, {" a3=", nil}, {" items=", nil},
-		{" ppid=", &o.ppid}, {" pid=", &o.pid}, {" auid=", &o.auid}, {" uid=", &o.uid}, {" gid=", nil}, {" euid=", &o.euid},
-		{" suid=", nil}, {" fsuid=", nil}, {" egid=", nil}, {" sgid=", nil}, {" fsgid=", nil}, {" tty=", &o.tty}, {" ses=", &o.ses}} {
-		if !hasPrefix(b[i:], e.name) {
-			return
-		}
-		first := i + len(e.name)
-		end := indexOr(b, first, ' ')
-		if first == end || b[first] == '"' || b[first] == '\'' || b[end-1] == ',' || b[end-1] == ')' && b[first] != '(' {
-			return
-		}
-		if e.dst != nil {
-			*e.dst = b[first:end:end]
-		}
-		i = end
-		f.pos = i
+// syscallOrder reads the SYSCALL record that f is of, in the
+// order in which the kernel writes it (audit_log_exit in kernel/auditsc.c), as
+// far as the record keeps to that and each value is plain: nobody need be asked
+// then what a field is called and whether it was there before.
+func (b *Builder) syscallOrder(f *fields) {
+	o := &b.self
+	_ = f.plain("arch=", &o.arch) && f.plain(" syscall=", &o.syscall) && f.plain(" success=", &o.success) && f.plain(" exit=", &o.exit) &&
+		f.plain(" a0=", nil) && f.plain(" a1=", nil) && f.plain(" a2=", nil) && f.plain(" a3=", nil) && f.plain(" items=", nil) &&
+		f.plain(" ppid=", &o.ppid) && f.plain(" pid=", &o.pid) &&
+		b.credentials(f) && f.plain(" tty=", &o.tty) && f.plain(" ses=", &o.ses) &&
+		f.quoted(" comm=", &o.comm) && f.quoted(" exe=", &o.exe) && f.plain(" subj=", nil) && f.quoted(" key=", &o.key)
+}
+
+// credentials are where the ids that are wanted stand in " auid=... fsgid=...".
+type credentials struct{ auid, uid, euid span }
+
+// span is a part of a text.
+type span struct{ from, to uint16 }
+
+func (s span) of(b []byte) []byte { return b[s.from:s.to:s.to] }
+
+// credentials goes on with syscallOrder over the ids: few such texts stand on
+// many records.
+func (b *Builder) credentials(f *fields) bool {
+	o, text := &b.self, f.b[f.pos:]
+	if c, n := b.creds.find(text); n > 0 {
+		o.auid, o.uid, o.euid = c.auid.of(text), c.uid.of(text), c.euid.of(text)
+		f.pos += n
+		return true
 	}
+	var c credentials
+	from := f.pos
+	value := func(v []byte) span { return span{uint16(f.pos - from - len(v)), uint16(f.pos - from)} }
+	if !f.plain(" auid=", &o.auid) {
+		return false
+	}
+	c.auid = value(o.auid)
+	if !f.plain(" uid=", &o.uid) {
+		return false
+	}
+	c.uid = value(o.uid)
+	if !f.plain(" gid=", nil) || !f.plain(" euid=", &o.euid) {
+		return false
+	}
+	c.euid = value(o.euid)
+	if !f.plain(" suid=", nil) || !f.plain(" fsuid=", nil) || !f.plain(" egid=", nil) || !f.plain(" sgid=", nil) || !f.plain(" fsgid=", nil) {
+		return false
+	}
+	b.creds.keep(text[:f.pos-from], c)
+	return true
 }
 
 // slot gives where the value of a field belongs, nil for one not needed.
