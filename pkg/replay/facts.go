@@ -28,7 +28,10 @@ const (
 // order of time.
 type facts struct {
 	held    []factKey
-	text    []byte // the held facts, encoded
+	text    [][]byte // the held facts, encoded, in blocks
+	size    int      // bytes of them
+	spare   [][]byte // blocks that nothing is in
+	buf     []byte   // of the fact that is being encoded
 	file    *os.File
 	runs    []factRun
 	end     int64 // of the file
@@ -45,7 +48,7 @@ type factKey struct {
 	serial uint32
 	node   int32
 	source uint32 // number of it
-	at     uint32 // where the fact begins in text
+	at     uint32 // where the fact begins: the number of its block, and 16 bits for the place in it
 	typ    auparse.AuditMessageType
 }
 
@@ -56,13 +59,41 @@ func (fs *facts) add(f *fact) {
 	if fs.err != nil {
 		return // each gives the error, and no facts
 	}
-	if len(fs.held) == maxFacts || len(fs.text) >= maxFactText {
+	if len(fs.held) == maxFacts || fs.size >= maxFactText {
 		fs.spill()
 	}
-	key := factKey{millis: f.Millis, line: f.Pos.Line, serial: f.Serial, node: f.node, source: fs.source(f.Pos.Source), at: uint32(len(fs.text)), typ: f.Type}
-	fs.held = append(fs.held, key)
-	fs.text = appendFact(fs.text, f, key.source)
+	source := fs.source(f.Pos.Source)
+	fs.buf = appendFact(fs.buf[:0], f, source)
+	if len(fs.held) == cap(fs.held) {
+		fs.held = slices.Grow(fs.held, max(len(fs.held), 1024))
+	}
+	fs.held = append(fs.held, factKey{millis: f.Millis, line: f.Pos.Line, serial: f.Serial, node: f.node, source: source, at: fs.hold(fs.buf), typ: f.Type})
 }
+
+// factBlock is the size of a block. A longer fact has one of its own.
+const factBlock = 1 << 16
+
+// hold keeps an encoded fact and gives where it is.
+func (fs *facts) hold(b []byte) (at uint32) {
+	last := len(fs.text) - 1
+	if last < 0 || len(b) > cap(fs.text[last])-len(fs.text[last]) {
+		var block []byte
+		if n := len(fs.spare) - 1; n >= 0 && len(b) <= factBlock {
+			block, fs.spare = fs.spare[n], fs.spare[:n]
+		} else {
+			block = make([]byte, 0, max(factBlock, len(b)))
+		}
+		fs.text = append(fs.text, block)
+		last++
+	}
+	at = uint32(last<<16 | len(fs.text[last]))
+	fs.text[last] = append(fs.text[last], b...)
+	fs.size += len(b)
+	return at
+}
+
+// heldText gives a held fact, encoded.
+func (fs *facts) heldText(key *factKey) []byte { return factText(fs.text[key.at>>16][key.at&0xFFFF:]) }
 
 // source gives the number of a source: nearly always that of the one before.
 func (fs *facts) source(src *ingest.Source) uint32 {
@@ -108,7 +139,7 @@ func (fs *facts) spill() {
 	size := int64(0)
 	var length [binary.MaxVarintLen64]byte
 	for i := range fs.held {
-		b := factText(fs.text[fs.held[i].at:])
+		b := fs.heldText(&fs.held[i])
 		n := binary.PutUvarint(length[:], uint64(len(b)))
 		for _, part := range [...][]byte{length[:n], b} {
 			size += int64(len(part))
@@ -120,7 +151,13 @@ func (fs *facts) spill() {
 	fs.fail(w.Flush())
 	fs.runs = append(fs.runs, factRun{fs.end, size})
 	fs.end += size
-	fs.held, fs.text = fs.held[:0], fs.text[:0]
+	for _, block := range fs.text {
+		if cap(block) == factBlock {
+			fs.spare = append(fs.spare, block[:0])
+		}
+	}
+	clear(fs.text)
+	fs.held, fs.text, fs.size = fs.held[:0], fs.text[:0], 0
 }
 
 func (fs *facts) fail(err error) {
@@ -130,9 +167,10 @@ func (fs *facts) fail(err error) {
 }
 
 // factNumbers is how many bytes the numbers of a fact take, encoded.
-const factNumbers = 62
+const factNumbers = 64
 
-// appendFact appends f: its length in four bytes, its numbers, its strings.
+// appendFact appends f: its length in four bytes, its numbers, which strings it
+// has, and these.
 func appendFact(b []byte, f *fact, source uint32) []byte {
 	start := len(b)
 	b = append(b, make([]byte, 4+factNumbers)...)
@@ -150,10 +188,15 @@ func appendFact(b []byte, f *fact, source uint32) []byte {
 	put32(n[52:], f.AUID)
 	put32(n[56:], f.OldSes)
 	n[60], n[61] = flag(f.HasSes), flag(f.OK)
-	for _, s := range f.texts() {
-		b = append(binary.AppendUvarint(b, uint64(len(*s))), *s...)
+	var has uint16
+	for i, s := range f.texts() {
+		if *s != "" {
+			has |= 1 << i
+			b = append(binary.AppendUvarint(b, uint64(len(*s))), *s...)
+		}
 	}
-	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start-4))
+	put32(b[start:], uint32(len(b)-start-4))
+	binary.LittleEndian.PutUint16(b[start+4+62:], has)
 	return b
 }
 
@@ -187,8 +230,12 @@ func (fs *facts) decode(b []byte, f *fact) (source uint32, err error) {
 	f.PID, f.PPID = int(get64(b[16:])), int(get64(b[24:]))
 	f.Ses, f.AUID, f.OldSes = get32(b[48:]), get32(b[52:]), get32(b[56:])
 	f.HasSes, f.OK = b[60] == 1, b[61] == 1
+	has := binary.LittleEndian.Uint16(b[62:])
 	b = b[factNumbers:]
-	for _, s := range f.texts() {
+	for i, s := range f.texts() {
+		if has&(1<<i) == 0 {
+			continue
+		}
 		v, size := binary.Uvarint(b)
 		if size <= 0 || v > uint64(len(b)-size) {
 			return 0, errFact
@@ -277,7 +324,7 @@ func (r *factReader) next() (bool, error) {
 		if len(r.held) == 0 {
 			return false, nil
 		}
-		text = factText(r.fs.text[r.held[0].at:])
+		text = r.fs.heldText(&r.held[0])
 		r.held = r.held[1:]
 	} else {
 		size, err := binary.ReadUvarint(r.r)
