@@ -67,9 +67,9 @@ func ask(s shape, arch, number string) *norm {
 		return nil
 	}
 	n := &norm{action: all.Summary.Action, what: all.Summary.Object.Type}
-	n.primary = q.slot(func(e *aucoalesce.Event) string { return e.Summary.Object.Primary })
-	n.secondary = q.slot(func(e *aucoalesce.Event) string { return e.Summary.Object.Secondary })
-	n.how = q.how()
+	n.primary = q.slot(all, func(e *aucoalesce.Event) string { return e.Summary.Object.Primary })
+	n.secondary = q.slot(all, func(e *aucoalesce.Event) string { return e.Summary.Object.Secondary })
+	n.how = q.how(all)
 	if n.what == "file" || n.what == "filesystem" {
 		const paths = 6
 		if e := q.send([]string{"exe"}, marker+"exe", paths); e != nil && e.File != nil {
@@ -129,14 +129,10 @@ func (q question) send(names []string, exe string, paths int) *aucoalesce.Event 
 	return e
 }
 
-// slot finds the fields that feed a slot, in order.
-func (q question) slot(of func(*aucoalesce.Event) string) (names []string) {
+// slot finds the fields that feed a slot, in order. e is the answer to all.
+func (q question) slot(e *aucoalesce.Event, of func(*aucoalesce.Event) string) (names []string) {
 	left := slices.Clone(candidates[:])
-	for {
-		e := q.send(left, marker+"exe", 0)
-		if e == nil {
-			return names
-		}
+	for ; e != nil; e = q.send(left, marker+"exe", 0) {
 		name := q.field(of(e))
 		at := slices.Index(left, name)
 		if at < 0 {
@@ -148,12 +144,14 @@ func (q question) slot(of func(*aucoalesce.Event) string) (names []string) {
 			return names // cannot be left out
 		}
 	}
+	return names
 }
 
 // how is slot for the summary's how, which has a value without any field too.
-func (q question) how() (names []string) {
+// all is the answer to all of them.
+func (q question) how(all *aucoalesce.Event) (names []string) {
 	left := slices.Clone(candidates[:])
-	for {
+	for e := all; ; e = nil {
 		script := q.send(left, interpreter, 0)
 		if script == nil {
 			return names
@@ -163,7 +161,10 @@ func (q question) how() (names []string) {
 		case interpreter:
 			name = "exe"
 		case marker + "comm": // asked for, or what go-libaudit calls a script without being asked
-			if e := q.send(left, marker+"exe", 0); e.Summary.How == marker+"comm" {
+			if e == nil {
+				e = q.send(left, marker+"exe", 0)
+			}
+			if e.Summary.How == marker+"comm" {
 				name = "comm"
 			}
 		default:
