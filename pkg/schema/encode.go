@@ -199,11 +199,14 @@ func (a *appender) otherTime(dst []byte, t time.Time) []byte {
 func appendFraction(dst []byte, ns int) []byte {
 	var digits [10]byte
 	digits[0] = '.'
-	for i := 9; i > 0; i-- {
+	end := len(digits)
+	for ; ns%1000 == 0; ns /= 1000 { // most times have three
+		end -= 3
+	}
+	for i := end - 1; i > 0; i-- {
 		digits[i] = byte('0' + ns%10)
 		ns /= 10
 	}
-	end := len(digits)
 	for digits[end-1] == '0' {
 		end--
 	}
