@@ -92,14 +92,9 @@ func (ev *Event) reset() {
 	if cap(ev.Records)+cap(ev.Paths)+cap(ev.Args) > keepRecords || cap(ev.arena) > 64*keepRecords {
 		*ev = Event{}
 	}
-	*ev = Event{
-		Records:        ev.Records[:0],
-		Args:           ev.Args[:0],
-		Keys:           ev.Keys[:0],
-		Contradictions: ev.Contradictions[:0],
-		Paths:          ev.Paths[:0],
-		arena:          ev.arena[:0],
-	}
+	recs, args, keys, contradictions, paths, arena := ev.Records[:0], ev.Args[:0], ev.Keys[:0], ev.Contradictions[:0], ev.Paths[:0], ev.arena[:0]
+	*ev = Event{}
+	ev.Records, ev.Args, ev.Keys, ev.Contradictions, ev.Paths, ev.arena = recs, args, keys, contradictions, paths, arena
 }
 
 // ordered is a record's place in the canonical order: by type, then PATH

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
-	"strconv"
 	"strings"
 	"unsafe"
 
@@ -97,7 +96,7 @@ func (fs *Facts) Read(r *Record, f *Fact) {
 	f.OK = r.Type == auparse.AUDIT_LOGIN // kernels before 3.x state no res= there
 	var kind, fp []byte
 	prev := ""
-	scanFields(r.Body, func(name, value []byte, inner bool) {
+	scanFields(r.Body[fs.ids(r.Body, f):], func(name, value []byte, inner bool) {
 		if inner {
 			fs.claim(f, name, value, &kind, &fp)
 		} else {
@@ -118,6 +117,23 @@ func (fs *Facts) Read(r *Record, f *Fact) {
 	if r.Type == auparse.AUDIT_USER_AUTH {
 		f.Method = authMethod(f.Op)
 	}
+}
+
+// ids reads what a user record begins with, in the order in which the kernel
+// writes it (audit_log_user_recv_msg in kernel/audit.c), and gives where that ends.
+func (fs *Facts) ids(body []byte, f *Fact) (end int) {
+	w := fields{b: body}
+	var pid, auid, ses []byte
+	if w.plain("pid=", &pid) {
+		f.PID = atoi(pid)
+	}
+	if w.plain(" uid=", nil) && w.plain(" auid=", &auid) {
+		f.AUID = atoID(auid)
+	}
+	if w.plain(" ses=", &ses) {
+		f.Ses, f.HasSes = atoID(ses), true
+	}
+	return w.pos
 }
 
 func (fs *Facts) outer(f *Fact, prev string, name, value []byte) {
@@ -239,33 +255,32 @@ func Sessionless(recs []*Record) bool {
 // order; inner is true inside msg='...'. Words without "=" go to word.
 func scanFields(body []byte, field func(name, value []byte, inner bool), word func([]byte)) {
 	inner := false
-	for len(body) > 0 {
-		if body[0] == ' ' || body[0] == ',' {
-			body = body[1:]
+	for i := 0; i < len(body); {
+		if body[i] == ' ' || body[i] == ',' {
+			i++
 			continue
 		}
-		eq := indexOr(body, 0, '=')
+		eq := indexOr(body, i, '=')
 		if eq == len(body) {
 			return
 		}
+		name := body[i:eq]
+		i = eq + 1
 		if body[eq] == ' ' {
-			word(body[:eq])
-			body = body[eq+1:]
+			word(name)
 			continue
 		}
-		name := body[:eq]
-		body = body[eq+1:]
-		if !inner && string(name) == "msg" && len(body) > 0 && body[0] == '\'' {
-			body = body[1:]
-			if end := bytes.LastIndexByte(body, '\''); end >= 0 {
-				body = body[:end]
+		if !inner && string(name) == "msg" && i < len(body) && body[i] == '\'' {
+			i++
+			if end := bytes.LastIndexByte(body[i:], '\''); end >= 0 {
+				body = body[:i+end]
 			}
 			inner = true
 			continue
 		}
-		n := valueLen(body)
-		field(name, body[:n], inner)
-		body = body[n:]
+		end := i + valueLen(body[i:])
+		field(name, body[i:end], inner)
+		i = end
 	}
 }
 
@@ -276,10 +291,7 @@ func valueLen(b []byte) int {
 			return end + 2
 		}
 	}
-	if sp := bytes.IndexByte(b, ' '); sp >= 0 {
-		return sp
-	}
-	return len(b)
+	return blankAt(b, 0)
 }
 
 // unquote gives the bytes that an encodable field's value stands for: what is
@@ -311,8 +323,8 @@ func atoi(b []byte) int {
 
 // atoID reads an id; what is not a 32-bit number ("unset", "-1") is UnsetID.
 func atoID(b []byte) uint32 {
-	n, err := strconv.ParseUint(string(b), 10, 32)
-	if err != nil {
+	n, length := leadingNumber(b, UnsetID)
+	if length == 0 || length < len(b) || n > UnsetID {
 		return UnsetID
 	}
 	return uint32(n)

@@ -121,6 +121,22 @@ func (b *Builder) credentials(f *fields) bool {
 	return true
 }
 
+// messageOrder reads what a program's message begins with, in the order in
+// which libaudit writes it (audit_log_acct_message in lib/audit_logging.c).
+func (o *outer) messageOrder(f *fields) {
+	var op []byte
+	if !f.plain("op=", &op) {
+		return
+	}
+	f.over(" grantors=")
+	if !f.quoted(" acct=", &o.acct) { // op may be several words
+		f.pos = 0
+		return
+	}
+	o.op = op
+	_ = f.quoted(" exe=", &o.exe) && f.plain(" hostname=", &o.hostname) && f.plain(" addr=", &o.addr) && f.plain(" terminal=", &o.term) && f.plain(" res=", &o.res)
+}
+
 // slot gives where the value of a field belongs, nil for one not needed.
 func (o *outer) slot(name []byte) *[]byte {
 	switch string(name) {
@@ -276,6 +292,7 @@ func (b *Builder) claims(ev *Event, main int) {
 		in := &b.other
 		*in = outer{}
 		f := fields{b: m.inner}
+		in.messageOrder(&f)
 		for name, v, ok := f.next(); ok; name, v, ok = f.next() {
 			if dst := in.slot(name); dst != nil && *dst == nil {
 				*dst = v

@@ -60,6 +60,13 @@ type hint struct {
 	stamp  []byte // "SEC.MMM:SERIAL):"
 	millis int64
 	serial uint32
+	second second
+}
+
+// second is a time's whole part as it stands, with the point, and what it is.
+type second struct {
+	text []byte
+	n    int64
 }
 
 // parse does all of ParseLine but leaves the enrichment in the body.
@@ -131,7 +138,7 @@ func (p *hint) typeEnd(line []byte) int {
 
 // read takes the time and serial that b starts with, and gives their length.
 func (p *hint) read(b, typ []byte) (int, error) {
-	millis, serial, n, err := parseStamp(b)
+	millis, serial, n, err := parseStamp(b, &p.second)
 	whole := err == nil
 	if err == errNoEnd && hasPrefix(typ, "DAEMON_") && n < len(b) && b[n] == ')' {
 		n, err = n+1, nil // auditd 2.x: "audit(1490239800.477:34) config changed, auid=0"
@@ -248,21 +255,28 @@ func lastType(head []byte) (header, bool) {
 }
 
 // parseStamp reads "SEC.MMM:SERIAL):" and gives its length; with errNoEnd, that
-// of what comes before "):".
-func parseStamp(b []byte) (millis int64, serial uint32, n int, err error) {
+// of what comes before "):". last is that of the stamp before, and then of this.
+func parseStamp(b []byte, last *second) (millis int64, serial uint32, n int, err error) {
 	if hasPrefix(b, "-") {
 		return 0, 0, 0, errTimeNegative
 	}
-	sec, i := leadingNumber(b, maxSeconds)
-	if sec > maxSeconds {
-		return 0, 0, 0, errTimeOverflow
+	i := len(last.text)
+	if i == 0 || !bytes.HasPrefix(b, last.text) {
+		sec, digits := leadingNumber(b, maxSeconds)
+		if sec > maxSeconds {
+			return 0, 0, 0, errTimeOverflow
+		}
+		if digits == 0 || digits == len(b) || b[digits] != '.' {
+			return 0, 0, 0, errTime
+		}
+		i = digits + 1
+		last.text, last.n = b[:i], sec
 	}
-	if i == 0 || len(b) < i+5 || b[i] != '.' || b[i+4] != ':' ||
-		!isDigit(b[i+1]) || !isDigit(b[i+2]) || !isDigit(b[i+3]) {
+	if len(b) < i+4 || b[i+3] != ':' || !isDigit(b[i]) || !isDigit(b[i+1]) || !isDigit(b[i+2]) {
 		return 0, 0, 0, errTime
 	}
-	millis = sec*1000 + int64(b[i+1]-'0')*100 + int64(b[i+2]-'0')*10 + int64(b[i+3]-'0')
-	i += 5
+	millis = last.n*1000 + int64(b[i]-'0')*100 + int64(b[i+1]-'0')*10 + int64(b[i+2]-'0')
+	i += 4
 	if hasPrefix(b[i:], "-") {
 		return 0, 0, 0, errSerialNegative
 	}
