@@ -3,6 +3,7 @@ package tracker
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"math/bits"
@@ -135,7 +136,7 @@ func (o *output) composeArgs(args []auditd.Text) {
 	valid := true
 	for _, a := range args {
 		o.args = append(o.args, o.str(a))
-		valid = valid && utf8.Valid(a)
+		valid = valid && validUTF8(a)
 	}
 	o.extra.ProcessArgs = o.args
 	if !valid {
@@ -167,8 +168,22 @@ func (o *output) str(b []byte) string {
 	return unsafe.String(&o.bytes[at], len(b))
 }
 
+// validUTF8 is utf8.Valid, with less work for what is ASCII, as nearly all is.
+func validUTF8(b []byte) bool {
+	const highs = 0x8080808080808080
+	n := len(b)
+	if n < 8 {
+		return utf8.Valid(b)
+	}
+	seen := binary.LittleEndian.Uint64(b[n-8:])
+	for i := 0; i+8 < n; i += 8 {
+		seen |= binary.LittleEndian.Uint64(b[i:])
+	}
+	return seen&highs == 0 || utf8.Valid(b)
+}
+
 func (o *output) textAndHex(b []byte) (text, hexes string) {
-	if !utf8.Valid(b) {
+	if !validUTF8(b) {
 		hexes = hex.EncodeToString(b)
 	}
 	return o.str(b), hexes

@@ -119,10 +119,12 @@ func how(exe, comm Text) Text {
 	if exe == nil {
 		return comm
 	}
-	for _, p := range [...]string{"/usr/bin/python", "/usr/bin/sh", "/usr/bin/bash", "/usr/bin/perl"} {
-		if comm != nil && hasPrefix(exe, p) {
-			return comm
-		}
+	const bin = "/usr/bin/"
+	if comm == nil || !hasPrefix(exe, bin) {
+		return exe
+	}
+	if p := exe[len(bin):]; hasPrefix(p, "python") || hasPrefix(p, "sh") || hasPrefix(p, "bash") || hasPrefix(p, "perl") {
+		return comm
 	}
 	return exe
 }

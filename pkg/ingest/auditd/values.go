@@ -33,9 +33,12 @@ func (b *Builder) str(v []byte) string {
 // place gives a number that depends on the first and the last eight bytes.
 func place(v []byte) uint32 {
 	var first, last uint64
-	if n := len(v); n >= 8 {
+	switch n := len(v); {
+	case n >= 8:
 		first, last = binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[n-8:])
-	} else {
+	case n >= 4:
+		first, last = uint64(binary.LittleEndian.Uint32(v)), uint64(binary.LittleEndian.Uint32(v[n-4:]))
+	default:
 		for _, c := range v {
 			first = first<<8 | uint64(c)
 		}
@@ -73,13 +76,14 @@ func (b *Builder) names(ev *Event, at int) {
 		return
 	}
 	claimed := b.claimed(ev, ev.Records[at].Enriched)
-	for _, s := range [...]struct {
-		dst      *string
-		id, name string
-	}{{&ev.Names.AUID, ev.AUID, claimed.AUID}, {&ev.Names.UID, ev.UID, claimed.UID}, {&ev.Names.EUID, ev.EUID, claimed.EUID}} {
-		if *s.dst == "" && s.id != "" && s.id != "unset" {
-			*s.dst = s.name
-		}
+	setName(&ev.Names.AUID, ev.AUID, claimed.AUID)
+	setName(&ev.Names.UID, ev.UID, claimed.UID)
+	setName(&ev.Names.EUID, ev.EUID, claimed.EUID)
+}
+
+func setName(dst *string, id, name string) {
+	if *dst == "" && id != "" && id != "unset" {
+		*dst = name
 	}
 }
 
@@ -91,10 +95,10 @@ type claim struct {
 
 // claimed reads the names of an enrichment. There are few, each of which stands
 // on many records.
-func (b *Builder) claimed(ev *Event, enriched []byte) Names {
+func (b *Builder) claimed(ev *Event, enriched []byte) *Names {
 	c := &b.claimsOf[(place(enriched)^place(enriched[len(enriched)/2:]))%uint32(len(b.claimsOf))]
 	if bytes.Equal(c.enriched, enriched) {
-		return c.names
+		return &c.names
 	}
 	var n Names
 	f := fields{b: enriched}
@@ -121,7 +125,7 @@ func (b *Builder) claimed(ev *Event, enriched []byte) Names {
 	if len(enriched) <= longestClaim {
 		c.enriched, c.names = append(c.enriched[:0], enriched...), n
 	}
-	return n
+	return &n
 }
 
 // longestClaim bounds the enrichments that a Builder remembers; they seldom have
