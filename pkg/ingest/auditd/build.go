@@ -3,6 +3,7 @@ package auditd
 import (
 	"bytes"
 	"cmp"
+	"hash/maphash"
 	"slices"
 
 	"github.com/elastic/go-libaudit/v2/auparse"
@@ -16,7 +17,8 @@ type Builder struct {
 	syscalls [256]syscallName
 	norms    map[shape]*norm
 	recent   [128]recentNorm // the same for the last shapes
-	claimsOf [256]claim
+	claimsOf [512]claim
+	seed     maphash.Seed // of their places
 	creds    recall[credentials]
 	tails    recall[Path] // of PATH records, without the name
 
@@ -29,7 +31,7 @@ type Builder struct {
 }
 
 // NewBuilder returns a Builder that has seen nothing.
-func NewBuilder() *Builder { return &Builder{norms: make(map[shape]*norm)} }
+func NewBuilder() *Builder { return &Builder{norms: make(map[shape]*norm), seed: maphash.MakeSeed()} }
 
 // Build fills ev from all records of one event, given in any order. What ev
 // held before is gone; what it holds then points into the records' lines and

@@ -3,6 +3,7 @@ package auditd
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/maphash"
 	"strconv"
 
 	"github.com/elastic/go-libaudit/v2/auparse"
@@ -96,7 +97,7 @@ type claim struct {
 // claimed reads the names of an enrichment. There are few, each of which stands
 // on many records.
 func (b *Builder) claimed(ev *Event, enriched []byte) *Names {
-	c := &b.claimsOf[(place(enriched)^place(enriched[len(enriched)/2:]))%uint32(len(b.claimsOf))]
+	c := &b.claimsOf[maphash.Bytes(b.seed, enriched)%uint64(len(b.claimsOf))]
 	if bytes.Equal(c.enriched, enriched) {
 		return &c.names
 	}
@@ -122,10 +123,12 @@ func (b *Builder) claimed(ev *Event, enriched []byte) *Names {
 			*dst = b.str(ev.claimedName(v))
 		}
 	}
-	if len(enriched) <= longestClaim {
-		c.enriched, c.names = append(c.enriched[:0], enriched...), n
+	if len(enriched) > longestClaim {
+		once := n
+		return &once
 	}
-	return &n
+	c.enriched, c.names = append(c.enriched[:0], enriched...), n
+	return &c.names
 }
 
 // longestClaim bounds the enrichments that a Builder remembers; they seldom have
