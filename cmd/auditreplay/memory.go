@@ -2,30 +2,55 @@ package main
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
-
-	"auditreplay/pkg/replay"
-)
-
-// What a replay holds while it writes events: so much, and so much more for
-// each session and each login (docs/performance.md has the measurement).
-const (
-	heldAlways  = 16 << 20
-	heldSession = 700
-	heldLogin   = 1800
+	"runtime/metrics"
 )
 
 // leastMemory is what the collector may always let the program use: below it
-// to collect more often would save nothing that anybody misses.
-const leastMemory = 64 << 20
+// to collect more often would save nothing that anybody misses. usedAlways is
+// used beside what is held.
+const (
+	leastMemory = 64 << 20
+	usedAlways  = 16 << 20
+)
 
-// limitMemory makes the collector run more often than when twice the memory is
-// in use that was needed last time: by then the program may use a third more
-// than it is expected to hold. Views that hold more themselves are not bound.
-func limitMemory(log replay.Log) {
+// memoryLimit makes the collector run more often than when twice the memory is
+// in use that was needed last time: the program may use a third more than what
+// is held. How much that is each collection finds out, so that a limit that
+// the evidence has outgrown is raised before the collector does nothing else.
+type memoryLimit struct {
+	now    int64
+	sample []metrics.Sample
+}
+
+// limitMemory sets the limit, from now on.
+func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return // somebody else has said how much
 	}
-	held := heldAlways + heldSession*int64(log.Sessions) + heldLogin*int64(log.Logins)
-	debug.SetMemoryLimit(max(leastMemory, held+held/3))
+	m := &memoryLimit{sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	m.set()
+	m.afterEach()
 }
+
+// afterEach sets the limit anew after each collection: what nobody refers to
+// is finalized then.
+func (m *memoryLimit) afterEach() {
+	runtime.SetFinalizer(new([16]byte), func(*[16]byte) {
+		m.set()
+		m.afterEach()
+	})
+}
+
+func (m *memoryLimit) set() {
+	metrics.Read(m.sample)
+	limit := limitFor(int64(m.sample[0].Value.Uint64()))
+	if change := limit - m.now; change > limit/32 || change < -limit/8 {
+		m.now = limit
+		debug.SetMemoryLimit(limit)
+	}
+}
+
+// limitFor gives the limit where so much is held, in bytes.
+func limitFor(held int64) int64 { return max(leastMemory, (held+usedAlways)/3*4) }

@@ -220,10 +220,7 @@ func (o *options) run(cmd *cobra.Command, paths []string, v view) error {
 	opt.Scope, opt.Transient, opt.Paths, opt.Known = scope, o.transient, sel.WantsPaths(), sel.Settle
 	opt.Between = sel.Interval
 	if o.transient && !o.saved {
-		opt.Known = func(log replay.Log) error {
-			limitMemory(log)
-			return sel.Settle(log)
-		}
+		limitMemory() // views that hold much themselves are not bound
 	}
 	opt.Log, opt.Reject, opt.Interrupted = log, rejects.add, interrupted
 	progress, shown := o.showProgress(cmd.OutOrStdout(), cmd.ErrOrStderr())

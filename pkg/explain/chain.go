@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"auditreplay/pkg/ingest/sshd"
-	"auditreplay/pkg/replay"
 	"auditreplay/pkg/schema"
 	"auditreplay/pkg/tracker"
 )
@@ -297,13 +296,11 @@ func (x *Explainer) loginNamed(id string) (out *tracker.LoginDecision) {
 }
 
 func (x *Explainer) explainLogin() (*Explanation, error) {
-	var l *replay.ConcludedLogin
-	for i := range x.c.Logins {
-		if c := &x.c.Logins[i]; c.ID == x.target.ID && x.wanted(x.c.Hosts[c.Host].Name, x.c.Hosts[c.Host].Boots[c.Boot].ID) {
-			l = c
-		}
-	}
-	if l == nil {
+	l := x.login
+	switch {
+	case x.failed != nil:
+		return nil, x.failed
+	case l == nil:
 		return nil, ErrNotFound
 	}
 	host := &x.c.Hosts[l.Host]

@@ -32,7 +32,9 @@ type Explainer struct {
 	target Target
 	opt    Options
 	c      *replay.Conclusions
-	events []*event // that have the target's id
+	login  *replay.ConcludedLogin // that has the target's id
+	failed error                  // where it could not be looked for
+	events []*event               // that have the target's id
 	execs  map[procKey]*exec
 
 	millis int64 // of an event
@@ -92,7 +94,21 @@ const maxExecs = 1 << 16
 func (x *Explainer) Entry(int, *ingest.Entry, string) {}
 
 // Concluded implements replay.Observer.
-func (x *Explainer) Concluded(c *replay.Conclusions) { x.c = c }
+func (x *Explainer) Concluded(c *replay.Conclusions) {
+	x.c = c
+	if x.target.Sort != Login {
+		return
+	}
+	of := func(l *replay.ConcludedLogin) {
+		if l.ID == x.target.ID && x.wanted(c.Hosts[l.Host].Name, c.Hosts[l.Host].Boots[l.Boot].ID) {
+			x.login = l
+		}
+	}
+	for i := range c.Logins {
+		of(&c.Logins[i])
+	}
+	x.failed = c.EachRefused(of)
+}
 
 // Hosts gives the names of the hosts that the evidence is of.
 func (x *Explainer) Hosts() []string {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/replay"
@@ -128,4 +129,50 @@ func TestNoRoomForFacts(t *testing.T) {
 	if _, err := replay.Run(oneLog(b.Bytes()), &heavy{}, replay.Options{}); err == nil || !strings.HasPrefix(err.Error(), "temporary file: ") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestRefusalsAreBounded replays the log of a host that the world tries its
+// passwords on: what was refused is written, in order, and not held.
+func TestRefusalsAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("looks at the memory in use, which the race detector takes for itself")
+	}
+	const n, most = 40_000, 150 * 40_000 // bytes; a login that is held takes more than 1,000
+	var b bytes.Buffer
+	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for i := range n {
+		stamp := at.Add(time.Duration(i) * 2 * time.Second).Format("2006-01-02T15:04:05.000000Z07:00")
+		head := fmt.Sprintf("%s web1 sshd[%d]: ", stamp, 1000+3*i%30000)
+		peer := fmt.Sprintf("203.0.113.%d port %d", i%251, 20000+i%40000)
+		fmt.Fprintf(&b, "%sInvalid user u%d from %s\n%sFailed password for invalid user u%d from %s ssh2\n%sConnection closed by invalid user u%d %s [preauth]\n",
+			head, i, peer, head, i, peer, head, i, peer)
+	}
+	data := b.Bytes()
+	src := &ingest.Source{Name: "auth.log", Path: "auth.log", Kind: ingest.SyslogText, Size: int64(len(data)),
+		OpenRaw: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
+	var before runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	h := refusedInOrder{t: t}
+	sum, err := replay.Run([]*ingest.Source{src}, &h, replay.Options{Workers: 1})
+	if err != nil || sum.Refused != n || h.events != n {
+		t.Fatalf("%d events, %d refused, %v", h.events, sum.Refused, err)
+	}
+	if held := int64(h.most) - int64(before.HeapAlloc); held > most {
+		t.Errorf("%d bytes are held for %d logins", held, n)
+	}
+}
+
+// refusedInOrder looks whether each login comes, in its turn.
+type refusedInOrder struct {
+	heavy
+	t *testing.T
+}
+
+func (r *refusedInOrder) Encode(v any) error {
+	e := v.(*auditevent.AuditEvent)
+	if want := fmt.Sprintf("u%d", r.events); e.Subjects["loggedAs"] != want || e.Outcome == auditevent.OutcomeSucceeded {
+		r.t.Fatalf("event %d: %s of %v", r.events, e.Outcome, e.Subjects)
+	}
+	return r.heavy.Encode(v)
 }

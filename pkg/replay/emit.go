@@ -12,6 +12,7 @@ import (
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/auditd"
+	"auditreplay/pkg/ingest/sshd"
 	"auditreplay/pkg/tracker"
 )
 
@@ -437,36 +438,74 @@ func (o *sink) twice(host int, ses string) bool {
 
 // item is a UserLogin or UserLogout on its way out.
 type item struct {
-	login  uint32 // which of the logins
-	logout bool
+	login uint32 // which of the accepted logins, or of the refused ones
+	kind  itemKind
 }
 
-// at is when the item happened, on the clock of its login's log.
-func (it item) at(logins []loginOf) time.Time {
-	l := &logins[it.login]
-	if it.logout {
-		return l.over.at
+type itemKind uint8
+
+const (
+	itemLogin itemKind = iota
+	itemRefused
+	itemLogout
+)
+
+// itemKey is what items are ordered by, but for the message.
+type itemKey struct {
+	at time.Time // on the clock of its login's log
+	bootKey
+	pid int
+}
+
+func (r *run) keyOf(it item) itemKey {
+	if it.kind == itemRefused {
+		f := r.refused.at(int(it.login))
+		return itemKey{f.time(), f.key(), int(f.pid)}
 	}
-	return l.Time
+	l := &r.logins[it.login]
+	k := itemKey{l.Time, bootKey{l.host, l.boot}, l.PID}
+	if it.kind == itemLogout {
+		k.at = l.over.at
+	}
+	return k
+}
+
+// loginOf gives the login of an item.
+func (r *run) loginOf(it item) (*sshd.Login, error) {
+	if it.kind == itemRefused {
+		return r.refused.get(int(it.login))
+	}
+	return r.logins[it.login].Login, nil
 }
 
 // makeItems lists the logins and logouts in the order of the output.
-func (r *run) makeItems() {
+func (r *run) makeItems() error {
+	r.items = make([]item, 0, 2*len(r.logins)+r.refused.count())
 	for i := range r.logins {
-		l := &r.logins[i]
-		r.items = append(r.items, item{login: uint32(i)})
-		if _, _, ok := r.ended(l); ok && l.Accepted {
-			r.items = append(r.items, item{login: uint32(i), logout: true})
+		r.items = append(r.items, item{uint32(i), itemLogin})
+		if _, _, ok := r.ended(&r.logins[i]); ok {
+			r.items = append(r.items, item{uint32(i), itemLogout})
 		}
 	}
-	slices.SortStableFunc(r.items, func(x, y item) int {
-		if c := x.at(r.logins).Compare(y.at(r.logins)); c != 0 {
+	for i := range r.refused.count() {
+		r.items = append(r.items, item{uint32(i), itemRefused})
+	}
+	var failed error
+	slices.SortFunc(r.items, func(x, y item) int {
+		a, b := r.keyOf(x), r.keyOf(y)
+		if c := cmp.Or(a.at.Compare(b.at), cmp.Compare(a.host, b.host), cmp.Compare(a.boot, b.boot), cmp.Compare(a.pid, b.pid)); c != 0 {
 			return c
 		}
-		a, b := &r.logins[x.login], &r.logins[y.login]
-		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.boot, b.boot), cmp.Compare(a.PID, b.PID),
-			cmp.Compare(a.Text, b.Text), cmp.Compare(a.N, b.N), cmpBool(x.logout, y.logout))
+		f, err := r.loginOf(x)
+		g, err2 := r.loginOf(y)
+		if err != nil || err2 != nil {
+			failed = errors.Join(err, err2)
+			return 0
+		}
+		return cmp.Or(cmp.Compare(f.Text, g.Text), cmp.Compare(f.N, g.N), cmpBool(x.kind == itemLogout, y.kind == itemLogout),
+			cmpBool(f.Accepted, g.Accepted), cmp.Compare(x.login, y.login))
 	})
+	return failed
 }
 
 func cmpBool(a, b bool) int {
@@ -489,13 +528,16 @@ func (r *run) itemsBefore(millis int64, host int) error {
 		}
 		r.items = r.items[1:]
 		r.aimItems()
-		l := &r.logins[it.login]
-		t := r.tracker(bootKey{l.host, l.boot})
-		var err error
-		if how, s, _ := r.ended(l); it.logout {
-			err = t.WriteLogout(l.Login, s.at, s.pos, how)
+		g, err := r.loginOf(it)
+		if err != nil {
+			return err
+		}
+		t := r.tracker(r.keyOf(it).bootKey)
+		if it.kind == itemLogout {
+			how, s, _ := r.ended(&r.logins[it.login])
+			err = t.WriteLogout(g, s.at, s.pos, how)
 		} else {
-			err = t.WriteLogin(l.Login)
+			err = t.WriteLogin(g)
 		}
 		if err != nil {
 			return err
@@ -507,13 +549,13 @@ func (r *run) itemsBefore(millis int64, host int) error {
 // after reports whether an item stands behind an event of the millisecond in
 // which it is itself.
 func (r *run) after(it item, millis int64, host int) bool {
-	at, event := it.at(r.logins), time.UnixMilli(millis)
-	return at.After(event) || at.Equal(event) && r.logins[it.login].host > host
+	k, event := r.keyOf(it), time.UnixMilli(millis)
+	return k.at.After(event) || k.at.Equal(event) && k.host > host
 }
 
 // aimItems notes when the next item is.
 func (r *run) aimItems() {
 	if len(r.items) > 0 {
-		r.nextItem = r.items[0].at(r.logins).UnixMilli()
+		r.nextItem = r.keyOf(r.items[0]).at.UnixMilli()
 	}
 }

@@ -41,9 +41,6 @@ func (r *run) settleEnds() {
 	var unseen []*loginOf
 	for i := range r.logins {
 		l := &r.logins[i]
-		if !l.Accepted {
-			continue
-		}
 		if l.over = r.howOver(l); l.over.before != 0 {
 			unseen = append(unseen, l)
 		}

@@ -136,7 +136,7 @@ func (r *run) factEnds() func(*fact) {
 	r.daemonEnds()
 	open := make(map[bootKey]map[int]bool)
 	for i := range r.logins {
-		if l := &r.logins[i]; l.Accepted && l.End == nil {
+		if l := &r.logins[i]; l.End == nil {
 			key := bootKey{l.host, l.boot}
 			if open[key] == nil {
 				open[key] = make(map[int]bool)

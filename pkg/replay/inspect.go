@@ -30,7 +30,7 @@ type Observer interface {
 type Conclusions struct {
 	Hosts   []ConcludedHost
 	Sources []ConcludedSource
-	Logins  []ConcludedLogin
+	Logins  []ConcludedLogin // those that were accepted
 
 	run *run
 }
@@ -109,14 +109,33 @@ func (r *run) conclusions() error {
 	}
 	for i := range r.logins {
 		l := &r.logins[i]
-		h := &c.Hosts[l.host]
-		t := r.trackers[bootKey{l.host, l.boot}]
-		c.Logins = append(c.Logins, ConcludedLogin{Login: l.Login, Host: l.host, Boot: l.boot, Ahead: l.ahead,
-			ID:     tracker.LoginID(h.Name, h.Boots[l.boot].ID, l.PID, l.Text, l.N),
-			Joined: l.Accepted && t != nil && t.Joined(l.Login)})
+		key := bootKey{l.host, l.boot}
+		t := r.trackers[key]
+		c.Logins = append(c.Logins, ConcludedLogin{Login: l.Login, ID: c.loginID(key, l.Login), Host: l.host, Boot: l.boot, Ahead: l.ahead,
+			Joined: t != nil && t.Joined(l.Login)})
 	}
 	r.opt.Observer.Concluded(c)
 	return nil
+}
+
+// EachRefused gives the logins that were refused. Only Observer.Concluded may
+// call it.
+func (c *Conclusions) EachRefused(do func(*ConcludedLogin)) error {
+	refused := &c.run.refused
+	for i := range refused.count() {
+		g, err := refused.get(i)
+		if err != nil {
+			return err
+		}
+		key := refused.at(i).key()
+		do(&ConcludedLogin{Login: g, ID: c.loginID(key, g), Host: key.host, Boot: key.boot})
+	}
+	return nil
+}
+
+func (c *Conclusions) loginID(key bootKey, g *sshd.Login) string {
+	h := &c.Hosts[key.host]
+	return tracker.LoginID(h.Name, h.Boots[key.boot].ID, g.PID, g.Text, g.N)
 }
 
 // observed tells the observer of an entry. Those whose time is no instant yet

@@ -74,7 +74,7 @@ func (f *life) ends(m *message) {
 // end gives when the PID of an accepted login was another's; zero where the
 // log does not show that.
 func (v lives) end(key bootKey, l *loginOf) time.Time {
-	if !l.Accepted || len(l.Conflict) > 0 { // two of one life say nothing of its end
+	if len(l.Conflict) > 0 { // two of one life say nothing of its end
 		return time.Time{}
 	}
 	for _, f := range v[lifeKey{key, l.PID}] {

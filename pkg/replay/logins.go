@@ -8,7 +8,7 @@ import (
 	"auditreplay/pkg/ingest/sshd"
 )
 
-// loginOf is a login of sshd's log and where and when it belongs.
+// loginOf is an accepted login of sshd's log and where and when it belongs.
 type loginOf struct {
 	*sshd.Login
 	host, boot int
@@ -53,6 +53,9 @@ func (r *run) readLogins() error {
 		r.endings(key).message(m, &line)
 		lives.message(key, m, &line)
 		c.Add(&m.Message, m.pos, &line, r.collector(key, m.in.offset, named))
+		if r.refused.crowded() {
+			r.refused.settle(conns)
+		}
 	}
 	keys := make([]bootKey, 0, len(conns))
 	for key := range conns {
@@ -62,6 +65,7 @@ func (r *run) readLogins() error {
 	for _, key := range keys {
 		conns[key].Close(r.collector(key, 0, true))
 	}
+	r.refused.settle(nil)
 	r.logins = slices.Clip(r.logins)
 	for i := range r.logins {
 		l := &r.logins[i]
@@ -73,7 +77,11 @@ func (r *run) readLogins() error {
 // collector takes what Connections find out about one boot.
 func (r *run) collector(key bootKey, ahead time.Duration, named bool) func(sshd.Change) {
 	return func(c sshd.Change) {
-		if c.Kind == sshd.Decided {
+		switch {
+		case c.Kind != sshd.Decided:
+		case !c.Login.Accepted:
+			r.refused.add(c.Login, key)
+		default:
 			doubtful := !named && r.hosts[key.host].overlap.has(c.Login.Time.Add(-ahead).UnixMilli())
 			r.logins = append(r.logins, loginOf{Login: c.Login, host: key.host, boot: key.boot, ahead: ahead, doubtful: doubtful})
 		}

@@ -60,7 +60,8 @@ type run struct {
 	scan     *scan
 	roots    map[int]*root.Root // by group of sources
 	hosts    []host
-	logins   []loginOf
+	logins   []loginOf // those that were accepted
+	refused  refusals
 	ends     map[bootKey]*endings
 	trackers map[bootKey]*tracker.SessionTracker
 	joined   bool
@@ -95,6 +96,7 @@ func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Sum
 	r.scan.observer = opt.Observer
 	r.scan.ahead = opt.Workers != 1
 	defer r.scan.facts.close()
+	defer r.refused.close()
 	r.addInputs(sources)
 	for _, step := range []func() error{r.readAll, r.conclude, r.readLogins, r.join, r.conclusions, r.emit} {
 		if err := step(); err != nil {
@@ -195,9 +197,6 @@ func (r *run) join() error {
 	for i := range r.logins {
 		l := &r.logins[i]
 		t := r.tracker(bootKey{l.host, l.boot})
-		if !l.Accepted {
-			continue
-		}
 		if l.doubtful {
 			t.LoginInDoubt(l.Login)
 			continue
@@ -212,7 +211,9 @@ func (r *run) join() error {
 		t.Resolve()
 	}
 	r.joined = true
-	r.makeItems()
+	if err := r.makeItems(); err != nil {
+		return err
+	}
 	r.aimItems()
 	return nil
 }

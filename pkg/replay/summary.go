@@ -176,18 +176,13 @@ func (r *run) summary() *Summary {
 	}
 	for i := range r.logins {
 		l := &r.logins[i]
-		switch {
-		case !l.Accepted:
-			s.Refused++
-		default:
-			s.Accepted++
-			if t := r.trackers[bootKey{l.host, l.boot}]; t != nil && t.Joined(l.Login) {
-				s.Joined++
-			} else {
-				s.Unjoined++
-			}
+		if t := r.trackers[bootKey{l.host, l.boot}]; t != nil && t.Joined(l.Login) {
+			s.Joined++
+		} else {
+			s.Unjoined++
 		}
 	}
+	s.Accepted, s.Refused = int64(len(r.logins)), int64(r.refused.count())
 	return s
 }
 

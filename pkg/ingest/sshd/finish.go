@@ -208,6 +208,25 @@ func (c *Connections) sweep(over, undecided time.Time, emit func(Change)) {
 	}
 }
 
+// Unsettled gives the refused logins of which more may be learnt: what no call
+// of Unsettled gives will not change. It may give one several times.
+func (c *Connections) Unsettled(do func(*Login)) {
+	of := func(k *connection) {
+		if k.LastFail != nil {
+			do(k.LastFail)
+		}
+	}
+	for _, k := range c.byPID {
+		of(k)
+	}
+	for _, k := range c.byPeer {
+		of(k)
+	}
+	for _, k := range c.child {
+		of(k)
+	}
+}
+
 // all gives the connections in the order in which they were first heard of,
 // so that what is emitted does not depend on a map.
 func (c *Connections) all() []*connection {

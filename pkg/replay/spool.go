@@ -1,0 +1,112 @@
+package replay
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// spool keeps pieces of bytes and gives each of them again, by where it is.
+// The last of them are in memory, the others in a temporary file that has no
+// name. The zero value is empty.
+type spool struct {
+	file *os.File
+	end  int64  // of the file
+	tail []byte // what follows the file
+	err  error  // the first; each call gives it
+
+	window   []byte // of the file, read ahead
+	windowAt int64
+}
+
+// maxTail is how many bytes a spool has in memory before it writes them, and
+// spoolWindow how many it reads at once.
+const (
+	maxTail     = 1 << 20
+	spoolWindow = 1 << 16
+)
+
+var errSpool = errors.New("temporary file: not what was written")
+
+// add keeps a copy of b and says where.
+func (s *spool) add(b []byte) (at int64) {
+	if len(s.tail) >= maxTail {
+		s.flush()
+	}
+	at = s.end + int64(len(s.tail))
+	s.tail = binary.AppendUvarint(s.tail, uint64(len(b)))
+	s.tail = append(s.tail, b...)
+	return at
+}
+
+func (s *spool) flush() {
+	if s.file == nil && s.err == nil {
+		f, err := os.CreateTemp("", "auditreplay-*")
+		if s.fail(err); err == nil {
+			os.Remove(f.Name())
+			s.file = f
+		}
+	}
+	if s.err == nil {
+		_, err := s.file.WriteAt(s.tail, s.end)
+		s.fail(err)
+	}
+	s.end += int64(len(s.tail))
+	s.tail = s.tail[:0]
+}
+
+func (s *spool) fail(err error) {
+	if s.err == nil && err != nil {
+		s.err = fmt.Errorf("temporary file: %w", err)
+	}
+}
+
+// get gives the piece at a place. It is valid until the next call of s.
+func (s *spool) get(at int64) ([]byte, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	if at >= s.end {
+		return piece(s.tail[at-s.end:])
+	}
+	if from := at - s.windowAt; from >= 0 && from < int64(len(s.window)) {
+		if b, err := piece(s.window[from:]); err == nil {
+			return b, nil
+		}
+	}
+	for size := spoolWindow; ; {
+		if cap(s.window) < size {
+			s.window = make([]byte, size)
+		}
+		n, err := s.file.ReadAt(s.window[:size], at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			s.fail(err)
+			return nil, s.err
+		}
+		s.window, s.windowAt = s.window[:n], at
+		b, err := piece(s.window)
+		if err == nil || n < size {
+			return b, err
+		}
+		size *= 2
+	}
+}
+
+// piece gives what b begins with.
+func piece(b []byte) ([]byte, error) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)-size) {
+		return nil, errSpool
+	}
+	return b[size : size+int(n)], nil
+}
+
+// close forgets all.
+func (s *spool) close() {
+	if s.file != nil {
+		s.file.Close()
+	}
+	*s = spool{}
+}
