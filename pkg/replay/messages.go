@@ -185,6 +185,9 @@ func newMessages(s *scan, inputs []*input, dup func(*message)) (*messages, error
 // Next gives the next message, nil at the end.
 func (ms *messages) Next() (*message, error) {
 	for {
+		if len(ms.from) < 2 { // no other source can have told it
+			return ms.only()
+		}
 		if len(ms.held) > 0 && (len(ms.heads) == 0 || ms.heads[0].at.Sub(ms.held[0].at) > 2*sameLine) {
 			m := ms.held[0]
 			ms.held[0] = nil
@@ -208,6 +211,22 @@ func (ms *messages) Next() (*message, error) {
 		}
 		ms.take(m)
 	}
+}
+
+// only gives the next message of the one source that there is.
+func (ms *messages) only() (*message, error) {
+	if len(ms.heads) == 0 {
+		return nil, nil
+	}
+	m := ms.heads[0]
+	after, err := ms.from[m.in].next()
+	if err != nil {
+		return nil, err
+	}
+	if ms.heads[0] = after; after == nil {
+		ms.heads = nil
+	}
+	return m, nil
 }
 
 // take holds a message, unless another source has told it.
