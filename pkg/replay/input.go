@@ -21,6 +21,7 @@ type input struct {
 	messages  bool          // it holds sshd's messages
 	unsorted  bool          // they are far from the order of time
 	newest    time.Time     // of its messages so far
+	lows      lows          // of them
 	offset    time.Duration // that its clock is ahead of the audit log's
 	damage    []string
 	cut       *ingest.Damage // where the bytes of a binary journal broke off

@@ -35,6 +35,7 @@ type messageSource struct {
 	done  bool
 	line  sshd.Line
 	civil syslog.Resolver // of this reading
+	read  int             // messages of any program so far
 }
 
 func openMessages(s *scan, in *input) (*messageSource, error) {
@@ -47,8 +48,8 @@ func openMessages(s *scan, in *input) (*messageSource, error) {
 
 // next gives the next message, or nil at the end.
 func (ms *messageSource) next() (*message, error) {
-	for !ms.done && (len(ms.held) < sortWindow || ms.in.unsorted) {
-		m, err := ms.read()
+	for !ms.done && !ms.ripe() {
+		m, err := ms.take()
 		if err != nil {
 			return nil, err
 		}
@@ -67,8 +68,17 @@ func (ms *messageSource) next() (*message, error) {
 	return heap.Pop(&ms.held).(*message), nil
 }
 
-// read reads up to the next message that matters.
-func (ms *messageSource) read() (*message, error) {
+// ripe reports whether nothing that is still to be read comes before the first
+// of the messages that are held.
+func (ms *messageSource) ripe() bool {
+	if !ms.in.unsorted {
+		return len(ms.held) >= sortWindow
+	}
+	return len(ms.held) > 0 && ms.held[0].Received.UnixMicro() < ms.in.lows.from(ms.read)
+}
+
+// take reads up to the next message that matters.
+func (ms *messageSource) take() (*message, error) {
 	for {
 		e, err := ms.r.Next()
 		var damage *ingest.Damage
@@ -79,6 +89,9 @@ func (ms *messageSource) read() (*message, error) {
 			return nil, err
 		}
 		m := &e.Message
+		if e.Kind == ingest.MessageEntry {
+			ms.read++
+		}
 		if isCivil(e) {
 			ms.civil.Resolve(m, ms.in.civil.loc)
 			if ms.scan.observer != nil {

@@ -381,6 +381,7 @@ func (s *scan) entry(in *input, e *ingest.Entry) error {
 
 func (s *scan) message(in *input, e *ingest.Entry) error {
 	counts, m := &in.src.Counts, &e.Message
+	in.lows.add(m)
 	id := s.node(in.group, m.Host)
 	n := &s.nodes[id]
 	n.count++
