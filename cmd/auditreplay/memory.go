@@ -12,11 +12,11 @@ import (
 // used beside what is held.
 const (
 	leastMemory = 64 << 20
-	usedAlways  = 16 << 20
+	usedAlways  = 12 << 20
 )
 
 // memoryLimit makes the collector run more often than when twice the memory is
-// in use that was needed last time: the program may use a third more than what
+// in use that was needed last time: the program may use a quarter more than what
 // is held. How much that is each collection finds out, so that a limit that
 // the evidence has outgrown is raised before the collector does nothing else.
 type memoryLimit struct {
@@ -53,4 +53,4 @@ func (m *memoryLimit) set() {
 }
 
 // limitFor gives the limit where so much is held, in bytes.
-func limitFor(held int64) int64 { return max(leastMemory, (held+usedAlways)/3*4) }
+func limitFor(held int64) int64 { return max(leastMemory, held/4*5+usedAlways) }

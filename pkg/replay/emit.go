@@ -30,7 +30,7 @@ type sequence struct {
 // heldBack bounds how many stretches of one sequence may be held because a
 // later one steps back in time before them. A file that steps back further is
 // read at several places at once.
-const heldBack = 48
+const heldBack = 28
 
 // maxSequences bounds at how many places one input is read.
 const maxSequences = 64
@@ -40,7 +40,7 @@ const maxSequences = 64
 // comes later is marked late. Only a log whose order is no order at all, or of
 // whose records thousands have one time, gets there. Each input has one chunk
 // in hand whatever it holds.
-const maxWaiting = 64
+const maxWaiting = 40
 
 // sequences cuts an input into parts that are each nearly in the order of time.
 func sequences(in *input) []*sequence {
@@ -157,10 +157,11 @@ func (h *sequenceHeap) Pop() any {
 }
 
 // batchSize is how many events are handed on at once, unless they have very
-// many records: no event is begun beyond batchRecords.
+// many records or bytes: no event is begun beyond batchRecords and batchBytes.
 const (
 	batchSize    = 512
 	batchRecords = 4096
+	batchBytes   = 2 << 20
 )
 
 // batch is some complete events, in order, on their way from the side that
@@ -226,7 +227,7 @@ func (f *feed) fill(b *batch) bool {
 		f.re.Release(u)
 	}
 	b.units, b.bare, b.built = b.units[:0], b.bare[:0], false
-	for records := 0; len(b.units) < batchSize && records < batchRecords; {
+	for records, bytes := 0, 0; len(b.units) < batchSize && records < batchRecords && bytes < batchBytes; {
 		u := f.re.Next(f.before)
 		if u == nil && f.re.Waiting() > f.most {
 			u = f.re.Force()
@@ -243,6 +244,9 @@ func (f *feed) fill(b *batch) bool {
 		}
 		b.units, b.bare = append(b.units, u), append(b.bare, f.bares && f.r.bare(u))
 		records += len(u.Records)
+		for _, rec := range u.Records {
+			bytes += len(rec.Line)
+		}
 	}
 	return true
 }

@@ -57,6 +57,9 @@ func (c *Chunk) Adopt(buf []byte) (old []byte) {
 	return old
 }
 
+// weight is how many chunks of the usual size have as many bytes.
+func (c *Chunk) weight() int { return max(1, len(c.buf)/ChunkSize) }
+
 // Holds reports whether buf is the chunk's.
 func (c *Chunk) Holds(buf []byte) bool { return len(c.buf) > 0 && len(buf) > 0 && &c.buf[0] == &buf[0] }
 

@@ -56,7 +56,7 @@ type Reassembler struct {
 	last   *Unit
 	free   []*Unit
 
-	waiting int  // chunks that have records in units which wait
+	waiting int  // weight of the chunks that have records in units which wait
 	forced  Unit // the last that had to go before its time, in the order of the output
 	seed    maphash.Seed
 
@@ -149,7 +149,7 @@ func (r *Reassembler) keep(rec *Record) {
 func (r *Reassembler) leave(rec *Record) {
 	if c := rec.home; c != nil {
 		if c.waiting--; c.waiting == 0 && c.read {
-			r.waiting--
+			r.waiting -= c.weight()
 		}
 	}
 }
@@ -166,14 +166,15 @@ func (r *Reassembler) drop(rec *Record) {
 func (r *Reassembler) Read(c *Chunk) {
 	c.read = true
 	if c.waiting > 0 {
-		r.waiting++
+		r.waiting += c.weight()
 	}
 	if c.held == 0 {
 		r.Recycle(c)
 	}
 }
 
-// Waiting is how many chunks hold records of events that wait to be complete.
+// Waiting is how many chunks hold records of events that wait to be complete:
+// one with a line as long as several chunks counts as so many.
 func (r *Reassembler) Waiting() int { return r.waiting }
 
 func (r *Reassembler) unit() *Unit {
