@@ -147,7 +147,10 @@ func (l *login) conflictText() string {
 }
 
 // reject notes why a login and a session that could belong together do not.
-func reject(s *session, l *login, why string) {
+func (t *SessionTracker) reject(s *session, l *login, why string) {
+	if t.opt.Terse {
+		return
+	}
 	r := rejection{s, l, why}
 	if len(s.rejected) < maxRejected && !slices.Contains(s.rejected, r) {
 		s.rejected = append(s.rejected, r)

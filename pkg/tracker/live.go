@@ -127,7 +127,7 @@ func (t *SessionTracker) joinBest(s *session, candidates []*login) error {
 		switch {
 		case !t.binds(s, l, w):
 			if w.against != "" && l.PID == s.Leader {
-				reject(s, l, w.against)
+				t.reject(s, l, w.against)
 			}
 		case best == nil:
 			best, v = l, w
@@ -145,8 +145,8 @@ func (t *SessionTracker) joinBest(s *session, candidates []*login) error {
 	case best == nil:
 		return nil
 	case rival != nil:
-		reject(s, best, reasonAmbiguous)
-		reject(s, rival, reasonAmbiguous)
+		t.reject(s, best, reasonAmbiguous)
+		t.reject(s, rival, reasonAmbiguous)
 		t.decideNone(s, reasonAmbiguous)
 	default:
 		t.bind(s, best, v)

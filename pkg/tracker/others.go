@@ -46,7 +46,7 @@ func (t *SessionTracker) joinWithoutPID(pairs []pair) {
 		}
 		t.decideNone(s, reasonAmbiguous)
 		for _, p := range ps {
-			reject(s, p.l, reasonAmbiguous)
+			t.reject(s, p.l, reasonAmbiguous)
 		}
 	}
 }

@@ -241,14 +241,14 @@ func (t *SessionTracker) joinPairs(pairs []pair) {
 	for i, p := range proven {
 		if p.s.Decided || p.l.session != nil {
 			if p.s.login != p.l {
-				reject(p.s, p.l, "another pair is nearer")
+				t.reject(p.s, p.l, "another pair is nearer")
 			}
 			continue
 		}
 		if rival := rivals.equal(proven, i); rival != nil {
 			t.decideNone(p.s, reasonAmbiguous)
-			reject(p.s, p.l, reasonAmbiguous)
-			reject(p.s, rival.l, reasonAmbiguous)
+			t.reject(p.s, p.l, reasonAmbiguous)
+			t.reject(p.s, rival.l, reasonAmbiguous)
 			continue
 		}
 		t.bind(p.s, p.l, p.v)
@@ -318,7 +318,7 @@ func (t *SessionTracker) reportConflicts(pairs []pair) {
 			t.decideNone(p.s, "conflict: "+why)
 		}
 		if samePID || p.v.strong || p.v.agrees("pid") {
-			reject(p.s, p.l, why)
+			t.reject(p.s, p.l, why)
 		}
 	}
 }

@@ -43,7 +43,7 @@ type Options struct {
 	// Raw puts the records' own lines into every event.
 	Raw bool
 	// Terse leaves out what only Decisions shows: the records that speak of a
-	// session.
+	// session, and the logins that are not its.
 	Terse bool
 	// Paths fills schema.Event.Paths, for selections by path.
 	Paths bool

@@ -52,19 +52,42 @@ type note struct {
 
 func newNote(in *input) *note {
 	n := &note{Pos: in.pos, Time: in.m.Time, Received: in.m.Received, Line: *in.l}
-	// Lines are parsed from buffers that may be reused.
-	n.Line.own()
+	n.Line.own(in.names)
 	return n
 }
 
-// own makes l independent of the text it was parsed from.
-func (l *Line) own() {
+// own makes l independent of the text it was parsed from, which is in a buffer
+// that may be reused.
+func (l *Line) own(known names) {
+	l.Text = strings.Clone(l.Text)
 	for _, s := range [...]*string{
-		&l.Text, &l.Account, &l.Addr, &l.Method, &l.Algorithm, &l.Fingerprint, &l.KeyID, &l.Serial,
+		&l.Account, &l.Addr, &l.Method, &l.Algorithm, &l.Fingerprint, &l.KeyID, &l.Serial,
 		&l.CAAlgorithm, &l.CAFingerprint, &l.Error, &l.Reason,
 	} {
-		*s = strings.Clone(*s)
+		*s = known.own(*s)
 	}
+}
+
+// names are strings that many lines have in common.
+type names map[string]string
+
+// maxNames bounds them.
+const maxNames = 1 << 14
+
+// own gives a copy of s, which others may share.
+func (n names) own(s string) string {
+	if s == "" {
+		return ""
+	}
+	if known, ok := n[s]; ok {
+		return known
+	}
+	if len(n) >= maxNames {
+		clear(n)
+	}
+	s = strings.Clone(s)
+	n[s] = s
+	return s
 }
 
 // fits reports whether what l says of its peer can be said of k.

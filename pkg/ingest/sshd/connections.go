@@ -49,6 +49,7 @@ type Connections struct {
 	byPeer map[peer]*connection
 	lives  counter // by PID
 	seen   counter // by decisionKey
+	names  names
 }
 
 type peer struct {
@@ -62,6 +63,7 @@ func NewConnections() *Connections {
 		byPID:  make(map[int]*connection),
 		child:  make(map[int]*connection),
 		byPeer: make(map[peer]*connection),
+		names:  make(names),
 	}
 }
 
@@ -71,6 +73,7 @@ type input struct {
 	pos  ingest.Pos
 	l    *Line
 	emit func(Change)
+	names
 }
 
 // Add takes one message and what Parse made of it; also one that Parse does
@@ -80,7 +83,7 @@ type input struct {
 // A message with Repeat stands for that many decisions, the first copy of it
 // having been logged by itself.
 func (c *Connections) Add(m *ingest.Message, pos ingest.Pos, l *Line, emit func(Change)) {
-	in := &input{m, pos, l, emit}
+	in := &input{m, pos, l, emit, c.names}
 	c.tick(m.Time, emit)
 	if m.LogindSession != "" {
 		c.logind(in)
