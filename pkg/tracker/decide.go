@@ -22,7 +22,7 @@ func (t *SessionTracker) bind(s *session, l *login, v verdict) {
 	if !s.First.IsZero() || l.named() {
 		l.Names = s.ID
 	}
-	t.decide(s, decision{attribution: schema.BySSHD, evidence: t.words(s, l, v), agreed: v.evidence})
+	t.decide(s, decision{attribution: schema.BySSHD, opening: t.inOpening(s, l, v), agreed: v.agreed})
 	t.unwait(l)
 }
 

@@ -86,8 +86,8 @@ func (t *SessionTracker) Decisions() ([]SessionDecision, []LoginDecision) {
 		if s.Decided {
 			sess := &t.face(s).sess
 			d.Attribution, d.Reason, d.Evidence = sess.Attribution, sess.Reason, slices.Clone(sess.Evidence)
-			if sess.Attribution == schema.BySSHD && s.decision.agreed != nil {
-				d.Evidence = slices.Clone(s.decision.agreed)
+			if sess.Attribution == schema.BySSHD && s.decision.agreed != 0 {
+				d.Evidence = s.decision.agreed.words()
 			}
 		}
 		if s.login != nil {

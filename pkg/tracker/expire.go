@@ -34,7 +34,7 @@ func (t *SessionTracker) decideUnclaimed(s *session) {
 		v := t.judge(s, l)
 		ssh, known := s.ssh()
 		switch {
-		case known && !ssh || !v.agrees("pid") || !v.agrees("time"):
+		case known && !ssh || !v.agrees(samePID) || !v.agrees(sameTime):
 		case l.conflicted():
 			t.decideNone(s, "conflict: "+l.conflictText())
 			return

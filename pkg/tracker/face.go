@@ -1,18 +1,15 @@
 package tracker
 
 import (
-	"slices"
-	"strings"
-
 	"auditreplay/pkg/schema"
 )
 
 // decision is whose a session is, and why. Sessions of one outcome share it.
 type decision struct {
 	attribution string
-	reason      string   // of schema.None
-	evidence    []string // of schema.BySSHD: what agreed in the session's opening
-	agreed      []string // and what did in all
+	reason      string    // of schema.None
+	opening     agreement // of schema.BySSHD: what agreed in the session's opening
+	agreed      agreement // and what did in all
 }
 
 // decide notes whose a session is. Where all is known beforehand its face is
@@ -29,7 +26,7 @@ func (t *SessionTracker) newFace(s *session) *face {
 	switch d := s.decision; d.attribution {
 	case schema.BySSHD:
 		f := t.loginFace(s.login)
-		f.sess.ID, f.sess.Evidence = s.ID, d.evidence
+		f.sess.ID, f.sess.Evidence = s.ID, d.opening.words()
 		return f
 	case schema.Local:
 		return t.localFace(s)
@@ -66,13 +63,11 @@ const maxDecisions = 1024
 
 // shareDecision gives the same decision, which many sessions share.
 func (t *SessionTracker) shareDecision(d decision) *decision {
-	key := d.attribution + ": " + d.reason + strings.Join(d.evidence, " ") + ", " + strings.Join(d.agreed, " ")
-	if known := t.decisions[key]; known != nil {
+	if known := t.decisions[d]; known != nil {
 		return known
 	}
-	d.evidence, d.agreed = slices.Clone(d.evidence), slices.Clone(d.agreed)
 	if len(t.decisions) < maxDecisions {
-		t.decisions[key] = &d
+		t.decisions[d] = &d
 	}
 	return &d
 }

@@ -1,7 +1,6 @@
 package tracker
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -50,11 +49,11 @@ func (t *SessionTracker) windowOf(l *login) window {
 // verdict is what is to be said for and against one login having opened one
 // session.
 type verdict struct {
-	evidence []string // what agrees, in the words of schema.Session.Evidence
-	against  string   // what contradicts: "address 10.0.0.5 != 10.0.0.9"; "" where nothing
-	strong   bool     // the journal itself names the session
-	proof    bool     // enough agrees for a join
-	apart    time.Duration
+	agreed  agreement
+	against string // what contradicts: "address 10.0.0.5 != 10.0.0.9"; "" where nothing
+	strong  bool   // the journal itself names the session
+	proof   bool   // enough agrees for a join
+	apart   time.Duration
 }
 
 // judge weighs a login and a session of one boot. Every rule is one that needs
@@ -65,7 +64,7 @@ type verdict struct {
 // at the time of the login: a pid comes back. Where no record names the
 // program, time and account have to agree closely.
 func (t *SessionTracker) judge(s *session, l *login) verdict {
-	v := verdict{evidence: []string{"boot"}}
+	v := verdict{agreed: sameBoot}
 	pid := v.weighPID(s, l)
 	when := v.weighTime(t, s, l)
 	v.weighAccount(t, s, l)
@@ -86,7 +85,7 @@ func (t *SessionTracker) judge(s *session, l *login) verdict {
 		// PAM's session: the one of a LOGIN that lost a digit looks so.
 		v.contradict("pid", itoa(s.Leader), itoa(s.nested[0].PID))
 	}
-	sure := ssh || l.detail == nil || v.apart <= tight && v.agrees("account")
+	sure := ssh || l.detail == nil || v.apart <= tight && v.agrees(sameAccount)
 	switch {
 	case v.against != "" || when == never:
 	case v.strong:
@@ -99,9 +98,9 @@ func (t *SessionTracker) judge(s *session, l *login) verdict {
 	return v
 }
 
-func (v *verdict) agree(what string) { v.evidence = append(v.evidence, what) }
+func (v *verdict) agree(what agreement) { v.agreed |= what }
 
-func (v *verdict) agrees(what string) bool { return slices.Contains(v.evidence, what) }
+func (v *verdict) agrees(what agreement) bool { return v.agreed&what != 0 }
 
 func (v *verdict) contradict(what, session, login string) {
 	if v.against == "" {
@@ -117,7 +116,7 @@ func (v *verdict) weighPID(s *session, l *login) bool {
 		v.contradict("pid", itoa(s.Leader), itoa(l.PID))
 		return false
 	}
-	v.agree("pid")
+	v.agree(samePID)
 	return true
 }
 
@@ -147,7 +146,7 @@ func (v *verdict) weighTime(t *SessionTracker, s *session, l *login) timing {
 	if dt < -w.before || dt > w.after || l.over(s.Opened) {
 		return never
 	}
-	v.agree("time")
+	v.agree(sameTime)
 	return agrees
 }
 
@@ -173,7 +172,7 @@ func (v *verdict) weighEnd(s *session, l *login, w window) timing {
 	if v.apart > closeSlack {
 		return never
 	}
-	v.agree("time")
+	v.agree(sameTime)
 	return agrees
 }
 
@@ -195,7 +194,7 @@ func (v *verdict) weighAccount(t *SessionTracker, s *session, l *login) {
 	switch {
 	case name == "":
 	case name == l.Account:
-		v.agree("account")
+		v.agree(sameAccount)
 	default:
 		v.contradict("account", name, l.Account)
 	}
@@ -208,7 +207,7 @@ func (v *verdict) weighAddress(s *session, l *login) {
 	same, known := sameAddress(s.Addr, l.Addr)
 	switch {
 	case same:
-		v.agree("address")
+		v.agree(sameAddr)
 	case known:
 		v.contradict("address", s.Addr, l.Addr)
 	}
@@ -220,7 +219,7 @@ func (v *verdict) weighKey(s *session, l *login) bool {
 	port := false
 	if s.Port != "" && l.Port != "" {
 		if s.Port == l.Port {
-			v.agree("port")
+			v.agree(samePort)
 			port = true
 		} else {
 			v.contradict("port", s.Port, l.Port)
@@ -228,7 +227,7 @@ func (v *verdict) weighKey(s *session, l *login) bool {
 	}
 	if d := l.detail; d != nil && s.KeyPrint != "" && d.Fingerprint != "" && samePrintKind(s.KeyPrint, d.Fingerprint) {
 		if s.KeyPrint == d.Fingerprint {
-			v.agree("fingerprint")
+			v.agree(samePrint)
 		} else if !strings.Contains(d.Method, ",") {
 			v.contradict("fingerprint", s.KeyPrint, d.Fingerprint)
 		}
@@ -258,7 +257,7 @@ func (v *verdict) weighSession(s *session, l *login) bool {
 	if d.AuditUID != "" && s.AUID != "" && d.AuditUID != s.AUID {
 		v.contradict("auid", s.AUID, d.AuditUID)
 	}
-	v.agree("session")
+	v.agree(sameSession)
 	return true
 }
 
@@ -267,7 +266,7 @@ func (v *verdict) weighChild(s *session, l *login) bool {
 	if d == nil || d.ChildPID == 0 || !s.hasChild(d.ChildPID) {
 		return false
 	}
-	v.agree("child")
+	v.agree(sameChild)
 	return true
 }
 
@@ -277,7 +276,7 @@ func (v *verdict) weighTerminal(s *session, l *login) {
 	}
 	for _, started := range l.detail.Sessions {
 		if started.TTY != "" && strings.TrimPrefix(s.Terminal, "/dev/") == started.TTY {
-			v.agree("terminal")
+			v.agree(sameTTY)
 			return
 		}
 	}

@@ -17,7 +17,7 @@ const Opening = 5 * time.Second
 // journald was seen to be 12 s behind.
 const LateOpening = 15 * time.Second
 
-// words is what a session's events list as the evidence of a join: what agreed
+// inOpening is what a session's events list as the evidence of a join: what agreed
 // in its opening, by the times that the logs state. Whoever follows the logs
 // cannot wait longer with the session's first events, and a replay, which knows
 // what comes later, is to list the same.
@@ -25,18 +25,18 @@ const LateOpening = 15 * time.Second
 // Where the opening proves nothing, because it is lost, all that agrees counts.
 // And whether there is a join is no question of the opening: all evidence was
 // weighed for it, and what contradicts it at any time does so.
-func (t *SessionTracker) words(s *session, l *login, v verdict) []string {
+func (t *SessionTracker) inOpening(s *session, l *login, v verdict) agreement {
 	if s.Opened.IsZero() {
-		return v.evidence
+		return v.agreed
 	}
 	start := s.Opened
 	if started := time.UnixMilli(s.Started).UTC(); started.After(start) && started.Sub(start) <= loginAfter {
 		start = started
 	}
 	if o := t.judge(s.opening(start), l.opening(start)); o.proof {
-		return o.evidence
+		return o.agreed
 	}
-	return v.evidence
+	return v.agreed
 }
 
 // opening is the session as far as its opening tells, for judge. What other

@@ -19,7 +19,7 @@ func (t *SessionTracker) joinWithoutPID(pairs []pair) {
 	fits := func(p pair) bool {
 		ssh, known := p.s.ssh()
 		return p.l.PID == 0 && p.v.against == "" && known && ssh && p.s.login == nil && p.l.session == nil &&
-			p.v.agrees("time") && p.v.agrees("account") && p.v.agrees("address") && !p.s.Opened.IsZero() && !p.l.conflicted()
+			p.v.agrees(sameTime) && p.v.agrees(sameAccount) && p.v.agrees(sameAddr) && !p.s.Opened.IsZero() && !p.l.conflicted()
 	}
 	sessions, logins := make(map[*session][]pair), make(map[*login]int)
 	var order []*session

@@ -174,7 +174,9 @@ func (t *SessionTracker) pairs(all []*session) []pair {
 		try := func(ls []*login) {
 			for _, l := range ls {
 				if !slices.ContainsFunc(out[first:], func(p pair) bool { return p.l == l }) {
-					out = append(out, pair{s, l, t.judge(s, l)})
+					if p := (pair{s, l, t.judge(s, l)}); !t.opt.Terse || p.matters() {
+						out = append(out, p)
+					}
 				}
 			}
 		}
@@ -191,6 +193,24 @@ func (t *SessionTracker) pairs(all []*session) []pair {
 		}
 	}
 	return out
+}
+
+// opened reports whether the login stands where the session's opener does, by
+// pid and time.
+func (p *pair) opened() bool {
+	return p.l.PID != 0 && p.l.PID == p.s.Leader && p.v.agrees(sameTime) && !p.s.Opened.IsZero()
+}
+
+// matters reports whether the pair decides anything, for or against a join. The
+// others are of interest to who asks why there is none.
+func (p *pair) matters() bool {
+	switch {
+	case p.v.proof || p.v.strong:
+		return true
+	case p.v.against != "" || p.l.conflicted():
+		return p.opened()
+	}
+	return p.l.PID == 0
 }
 
 // near leaves out the logins that are far from a session whose start is known.
@@ -305,7 +325,6 @@ func (t *SessionTracker) reportConflicts(pairs []pair) {
 		if p.l.session != nil && p.l.session == p.s {
 			continue
 		}
-		samePID := p.l.PID != 0 && p.l.PID == p.s.Leader && p.v.agrees("time") && !p.s.Opened.IsZero()
 		why := p.v.against
 		if why == "" && p.l.conflicted() {
 			why = p.l.conflictText()
@@ -314,10 +333,10 @@ func (t *SessionTracker) reportConflicts(pairs []pair) {
 			why = "the times do not agree"
 		}
 		free := !p.s.Decided && p.l.session == nil
-		if free && (samePID || p.v.strong) && (p.l.conflicted() || p.v.against != "") {
+		if free && (p.opened() || p.v.strong) && (p.l.conflicted() || p.v.against != "") {
 			t.decideNone(p.s, "conflict: "+why)
 		}
-		if samePID || p.v.strong || p.v.agrees("pid") {
+		if p.v.strong || p.v.agrees(samePID) {
 			t.reject(p.s, p.l, why)
 		}
 	}

@@ -108,7 +108,7 @@ func (r *restorer) session(s *session, saved *savedSession) error {
 		return fmt.Errorf("tracker state: session %s is decided and has no face", s.ID)
 	}
 	if s.face != nil {
-		s.decision = &decision{attribution: s.face.sess.Attribution, reason: s.face.sess.Reason, evidence: s.face.sess.Evidence}
+		s.decision = &decision{attribution: s.face.sess.Attribution, reason: s.face.sess.Reason, opening: agreementOf(s.face.sess.Evidence)}
 	}
 	for _, n := range saved.Nested {
 		s.nested = append(s.nested, &nested{PID: n.PID, Since: n.Since, Until: n.Until, login: r.of(n.Login)})

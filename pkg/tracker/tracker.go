@@ -83,11 +83,11 @@ type SessionTracker struct {
 	shared    bool // by Resolve: several logins share a session
 	out       output
 	procs     processes
-	owners    map[*login]*face     // of logins without a session
-	decisions map[string]*decision // by all that they say: sessions share them
-	faced     []*session           // that keep a face that can be built again
-	oldest    int                  // of them
-	usual     *window              // how far LOGIN stands from its Accepted line on this boot, where that is known
+	owners    map[*login]*face       // of logins without a session
+	decisions map[decision]*decision // sessions share them
+	faced     []*session             // that keep a face that can be built again
+	oldest    int                    // of them
+	usual     *window                // how far LOGIN stands from its Accepted line on this boot, where that is known
 	fromAPI   auditd.Event
 	facts     *auditd.Facts
 }
@@ -114,7 +114,7 @@ func New(w *auditevent.EventWriter, l *zap.SugaredLogger, opt Options) *SessionT
 	t := &SessionTracker{w: w, log: l, opt: opt, facts: auditd.NewFacts(),
 		sessions: make(map[string]*session), byLeader: make(map[int][]*session),
 		waiting: make(map[int][]*login), byDetail: make(map[*sshd.Login]*login),
-		accounts: make(map[string]string), owners: make(map[*login]*face), decisions: make(map[string]*decision)}
+		accounts: make(map[string]string), owners: make(map[*login]*face), decisions: make(map[decision]*decision)}
 	if opt.Host != "" || opt.MachineID != "" {
 		t.target = make(map[string]string, 2)
 		setIf(t.target, "host", opt.Host)
