@@ -35,6 +35,7 @@ type follower struct {
 	filter *replay.Filter
 
 	saver       saver
+	behind      bool // there is more of sshd's log up to what was read of the audit log
 	moves       int
 	wrote       int64
 	rejected    rejectedLines
@@ -50,6 +51,10 @@ const (
 	saveShare   = 50          // a state takes so small a part of the time
 	reportEvery = time.Minute // of broken lines
 )
+
+// roundMessages is how many messages a round reads, about: a log of sshd that
+// begins weeks before the audit log is no reason to hold weeks of it.
+const roundMessages = 1 << 12
 
 func (f *follower) openOutput(stdout io.Writer, filter *replay.Filter, st *state) error {
 	var written *follow.Written
@@ -132,9 +137,13 @@ func (f *follower) signal(sig os.Signal) error {
 func (f *follower) round() (more bool, err error) {
 	now := follow.Now()
 	f.pipe.At(now)
-	lines, auditEnd, err := f.audit.Read()
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", f.opt.audit, err)
+	var lines []follow.Line
+	auditEnd := false
+	if !f.behind {
+		var err error
+		if lines, auditEnd, err = f.audit.Read(); err != nil {
+			return false, fmt.Errorf("%s: %w", f.opt.audit, err)
+		}
 	}
 	for i := range lines {
 		if err := f.auditLine(&lines[i]); err != nil {
@@ -148,10 +157,12 @@ func (f *follower) round() (more bool, err error) {
 			return false, fmt.Errorf("%s: %w", f.opt.sshd, err)
 		}
 		read, sshdEnd = read+n, eof
-		if eof || n == 0 || f.pipe.Lag() < 0 {
+		f.behind = !eof && n > 0 && f.pipe.Lag() >= 0
+		if !f.behind || read >= roundMessages {
 			break
 		}
 	}
+	auditEnd = auditEnd && !f.behind // what follows in sshd's log is no news
 	if err := f.pipe.Round(live.Clock{Wall: now, Audit: auditEnd, SSHD: sshdEnd}); err != nil {
 		return false, err
 	}

@@ -199,7 +199,7 @@ func (p *Pipeline) addProbe(rec *auditd.Record) {
 // to decide it by.
 func (p *Pipeline) endProbe(now bool) error {
 	pr := p.probe
-	if !pr.on || !now && !p.quiet(pr.since, settleWall) {
+	if !pr.on || !now && !(p.clock.Audit && p.quiet(pr.since, settleWall)) {
 		return nil
 	}
 	p.probe = probe{}
@@ -304,7 +304,10 @@ func (p *Pipeline) ready(b *boot) bool {
 		since = max(since, p.sshdAt)
 	}
 	long := p.now()-since >= p.opt.LoginWindow.Milliseconds()
-	stable := p.now()-since >= settleWait.Milliseconds() || p.quiet(p.active, settleWall)
+	// The beginnings of both logs were read, wherever they are: sshd's may begin
+	// weeks before the audit log.
+	begun := b.Audited && p.auditAt-b.Start >= settleWait.Milliseconds() && p.heard != 0 && p.sshdAt-p.heard >= settleWait.Milliseconds()
+	stable := begun || p.now()-since >= settleWait.Milliseconds() || p.quiet(p.active, settleWall)
 	named := p.named && (b.Journal != "" || !p.opt.Journal && stable)
 	if !named && !long {
 		return false

@@ -87,7 +87,7 @@ type Pipeline struct {
 
 	auditAt, sshdAt, sshdBefore int64     // latest record times (of the audit log: of records that their boot is known of), the last one of the round before
 	said                        int64     // latest time of the messages that went to their connections
-	first                       int64     // of the first record
+	first, heard                int64     // of the first record, of sshd's first message
 	active, begun               time.Time // wall time of the last line, of the first round
 	clock                       Clock
 	swept                       int64
@@ -200,6 +200,9 @@ func (p *Pipeline) Message(e *ingest.Entry) {
 	}
 	p.instant(&m)
 	p.sshdAt = max(p.sshdAt, m.Received.UnixMilli())
+	if p.heard == 0 {
+		p.heard = m.Received.UnixMilli()
+	}
 	if m.LogindLeader == 0 {
 		if !sshd.IsProgram(m.Ident) {
 			p.Counts.Irrelevant++

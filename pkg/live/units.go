@@ -187,7 +187,8 @@ func (p *Pipeline) closeUnits() error {
 	kept := p.units.order[:0]
 	full := p.units.size > p.units.limit
 	for i, u := range p.units.order {
-		done := full && p.units.size > p.units.limit/2 || u.ended || p.auditAt-u.seen >= eventWait.Milliseconds() || p.quiet(u.touched, eventQuiet)
+		done := full && p.units.size > p.units.limit/2 || u.ended || p.auditAt-u.seen >= eventWait.Milliseconds() ||
+			p.clock.Audit && p.quiet(u.touched, eventQuiet) // all that was there has been read
 		if !done {
 			kept = append(kept, u)
 			continue
