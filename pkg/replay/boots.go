@@ -169,7 +169,7 @@ func (a *audited) serialFalls() []int64 {
 	st := a.stamps
 	var cuts []int64
 	from := 0 // of the boot
-	steps := stepFinder{st: st, left: maxLooks}
+	steps := stepFinder{a.chains.bySerial, maxLooks}
 	for i := from + 1; i < len(st); i++ {
 		if st[i].serial >= st[i-1].serial || !a.falls(from, i) {
 			continue

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"cmp"
 	"slices"
 	"sort"
 )
@@ -94,14 +93,13 @@ const maxChains = 24
 
 // chains are the chains of a host's stamps.
 type chains struct {
-	st    []stamp
-	legs  []leg
-	of    []int32 // of each stamp, which of all
-	all   []*chain
-	step  int64
-	also  []also
-	order []int32 // of st, by serial
-	left  int     // events that may still be looked at, when chains are compared
+	legs []leg
+	of   []int32 // of each stamp, which of all
+	all  []*chain
+	step int64
+	also []also
+	left int // events that may still be looked at, when chains are compared
+	*bySerial
 }
 
 // also is an event that fits another chain than the one it was given to.
@@ -112,7 +110,7 @@ type also struct {
 
 // newChains makes chains of stamps in the order of time.
 func newChains(st []stamp, legs []leg) *chains {
-	cs := &chains{st: st, legs: legs, of: make([]int32, len(st)), step: usualStep(st), left: maxLooks}
+	cs := &chains{bySerial: &bySerial{st: st}, legs: legs, of: make([]int32, len(st)), step: usualStep(st), left: maxLooks}
 	cs.mendLegs()
 	var live []int32 // the one that went on last first
 	for i := range st {
@@ -274,12 +272,11 @@ func (cs *chains) oneBoot(a, b *chain) bool {
 // place.
 func (cs *chains) fills(a, b *chain) bool {
 	below, above := false, false
-	for n := cs.search(b.low - min(b.low, uint32(cs.step/8))); n < len(cs.order); n++ {
+	for _, o := range cs.from(b.low - min(b.low, uint32(cs.step/8))) {
 		if cs.left--; cs.left < 0 {
 			return false
 		}
-		i := cs.order[n]
-		s := cs.st[i].serial
+		i, s := o.at(), o.serial()
 		if int64(s)-int64(b.high) > cs.step/8 {
 			break
 		}
@@ -296,16 +293,17 @@ func (cs *chains) fills(a, b *chain) bool {
 // share reports whether two chains have a serial in common, where the one ends
 // and the other begins.
 func (cs *chains) share(a, b *chain) bool {
-	for n := cs.search(b.low); n+1 < len(cs.order); n++ {
+	from := cs.from(b.low)
+	for n := 0; n+1 < len(from); n++ {
 		if cs.left--; cs.left < 0 {
 			return true
 		}
-		i, k := cs.order[n], cs.order[n+1]
-		if cs.st[i].serial > a.high {
+		i, k := from[n], from[n+1]
+		if i.serial() > a.high {
 			break
 		}
-		x, y := cs.all[cs.of[i]], cs.all[cs.of[k]]
-		if cs.st[i].serial == cs.st[k].serial && (x == a && y == b || x == b && y == a) {
+		x, y := cs.all[cs.of[i.at()]], cs.all[cs.of[k.at()]]
+		if i.serial() == k.serial() && (x == a && y == b || x == b && y == a) {
 			return true
 		}
 	}
@@ -327,12 +325,12 @@ func (cs *chains) leaves(a, b *chain) bool {
 		seen++
 		s := int64(cs.st[i].serial)
 		below, same, above := false, false, false
-		for n := cs.search(uint32(max(0, s-cs.step))); n < len(cs.order); n++ {
+		for _, o := range cs.from(uint32(max(0, s-cs.step))) {
 			if cs.left--; cs.left < 0 {
 				return false
 			}
-			k := int(cs.order[n])
-			d := int64(cs.st[k].serial) - s
+			k := o.at()
+			d := int64(o.serial()) - s
 			if d > cs.step {
 				break
 			}
@@ -347,20 +345,6 @@ func (cs *chains) leaves(a, b *chain) bool {
 	return left*2 > seen
 }
 
-func (cs *chains) search(serial uint32) int {
-	if cs.order == nil {
-		cs.order = make([]int32, len(cs.st))
-		for i := range cs.order {
-			cs.order[i] = int32(i)
-		}
-		slices.SortFunc(cs.order, func(a, b int32) int {
-			return cmp.Or(cmp.Compare(cs.st[a].serial, cs.st[b].serial), cmp.Compare(a, b))
-		})
-	}
-	n, _ := slices.BinarySearchFunc(cs.order, serial, func(at int32, s uint32) int { return cmp.Compare(cs.st[at].serial, s) })
-	return n
-}
-
 // findTwice finds the chains in which serials come again: a kernel gives none
 // twice, so that from the first of these on a chain is two boots'. Damaged
 // times do that to an event or two.
@@ -369,15 +353,15 @@ func (cs *chains) findTwice() {
 	last := make([]int32, len(cs.all)) // stamp of each chain's latest serial, and one
 	twice := make(map[int32]int)
 	first := make(map[int32]int)
-	cs.search(0)
-	for _, i := range cs.order {
+	for _, o := range cs.ordered() {
+		i := o.at()
 		n := cs.of[i]
-		if before := int(last[n]) - 1; before >= 0 && cs.st[before].serial == cs.st[i].serial {
+		if before := int(last[n]) - 1; before >= 0 && cs.st[before].serial == o.serial() {
 			if twice[n]++; twice[n] == 1 || before < first[n] {
 				first[n] = before
 			}
 		}
-		last[n] = i + 1
+		last[n] = int32(i) + 1
 	}
 	for n, c := range cs.all {
 		if c.crossed = len(cs.st); twice[int32(n)] > damaged {

@@ -1,13 +1,10 @@
 package replay
 
-import "slices"
-
 // stepFinder tells, where the serials of a host fall in the order of time, a
 // clock that was set back from a kernel that began to count again.
 type stepFinder struct {
-	st      []stamp  // in the order of time
-	ordered []uint64 // serial<<32 | index in st, in order; nil until it is asked for
-	left    int      // events that may still be looked at
+	*bySerial
+	left int // events that may still be looked at
 }
 
 const (
@@ -89,9 +86,9 @@ func (f *stepFinder) goesOn(from, i int) int {
 
 // above gives the least serial above one of the events st[from:to].
 func (f *stepFinder) above(serial uint32, from, to int) (uint32, bool) {
-	for n := f.search(serial); n < len(f.ordered); n++ {
-		if at := int(uint32(f.ordered[n])); at >= from && at < to && f.st[at].serial > serial {
-			return f.st[at].serial, true
+	for _, s := range f.from(serial) {
+		if at := s.at(); at >= from && at < to && s.serial() > serial {
+			return s.serial(), true
 		}
 		f.left--
 	}
@@ -100,24 +97,14 @@ func (f *stepFinder) above(serial uint32, from, to int) (uint32, bool) {
 
 // any reports whether an event of st[from:to] has a serial in [low, high).
 func (f *stepFinder) any(low, high uint32, from, to int) bool {
-	for n := f.search(low); n < len(f.ordered) && f.ordered[n]>>32 < uint64(high); n++ {
-		if at := int(uint32(f.ordered[n])); at >= from && at < to {
+	for _, s := range f.from(low) {
+		if s.serial() >= high {
+			break
+		}
+		if at := s.at(); at >= from && at < to {
 			return true
 		}
 		f.left--
 	}
 	return false
-}
-
-// search gives where in ordered the serials from this one on stand.
-func (f *stepFinder) search(serial uint32) int {
-	if f.ordered == nil {
-		f.ordered = make([]uint64, len(f.st))
-		for i := range f.ordered {
-			f.ordered[i] = uint64(f.st[i].serial)<<32 | uint64(i)
-		}
-		slices.Sort(f.ordered)
-	}
-	n, _ := slices.BinarySearch(f.ordered, uint64(serial)<<32)
-	return n
 }

@@ -78,7 +78,7 @@ func TestFallsWithoutEnd(t *testing.T) {
 			st = append(st, stamp{millis: int64(i), serial: uint32(serial(i))})
 		}
 		a := audited{stamps: st}
-		f := stepFinder{st: st, left: maxLooks}
+		f := stepFinder{&bySerial{st: st}, maxLooks}
 		for i := 1; i < n; i++ {
 			f.goesOn(0, i)
 		}
