@@ -31,13 +31,9 @@ func fill(r io.Reader, dir string, memory int64) (*spool, error) {
 		}
 		return &spool{mem: buf.Bytes(), size: n}, err
 	}
-	f, err := os.CreateTemp(dir, "auditreplay-*")
+	f, err := TempFile(dir)
 	if err != nil {
-		return &spool{}, fmt.Errorf("temporary file: %w", err)
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
-		return &spool{}, fmt.Errorf("temporary file: %w", err)
+		return &spool{}, err
 	}
 	sp := &spool{file: f}
 	in := &faultReader{r: io.MultiReader(&buf, r)}
@@ -46,6 +42,20 @@ func fill(r io.Reader, dir string, memory int64) (*spool, error) {
 		err = fmt.Errorf("temporary file: %w", err)
 	}
 	return sp, err
+}
+
+// TempFile gives a temporary file without a name, which the system frees
+// whatever becomes of the program. It is made in dir; "" is os.TempDir.
+func TempFile(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "auditreplay-*")
+	if err != nil {
+		return nil, fmt.Errorf("temporary file: %w", err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("temporary file: %w", err)
+	}
+	return f, nil
 }
 
 // ReadAt reads from the copy.

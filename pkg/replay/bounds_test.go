@@ -131,13 +131,17 @@ func TestNoRoomForFacts(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreBounded replays the log of a host that the world tries its
-// passwords on: what was refused is written, in order, and not held.
-func TestRefusalsAreBounded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("looks at the memory in use, which the race detector takes for itself")
+// TestNoRoomForRefusals does the same with refused logins.
+func TestNoRoomForRefusals(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
+	var h heavy
+	if _, err := replay.Run(oneAuthLog(bruteForce(12_000)), &h, replay.Options{}); err == nil || !strings.HasPrefix(err.Error(), "temporary file: ") || h.events > 0 {
+		t.Errorf("%d events, error %v", h.events, err)
 	}
-	const n, most = 40_000, 150 * 40_000 // bytes; a login that is held takes more than 1,000
+}
+
+// bruteForce is sshd's log of n connections that each try one password.
+func bruteForce(n int) []byte {
 	var b bytes.Buffer
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	for i := range n {
@@ -147,14 +151,27 @@ func TestRefusalsAreBounded(t *testing.T) {
 		fmt.Fprintf(&b, "%sInvalid user u%d from %s\n%sFailed password for invalid user u%d from %s ssh2\n%sConnection closed by invalid user u%d %s [preauth]\n",
 			head, i, peer, head, i, peer, head, i, peer)
 	}
-	data := b.Bytes()
-	src := &ingest.Source{Name: "auth.log", Path: "auth.log", Kind: ingest.SyslogText, Size: int64(len(data)),
-		OpenRaw: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
+	return b.Bytes()
+}
+
+func oneAuthLog(data []byte) []*ingest.Source {
+	return []*ingest.Source{{Name: "auth.log", Path: "auth.log", Kind: ingest.SyslogText, Size: int64(len(data)),
+		OpenRaw: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}}
+}
+
+// TestRefusalsAreBounded replays the log of a host that the world tries its
+// passwords on: what was refused is written, in order, and not held.
+func TestRefusalsAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("looks at the memory in use, which the race detector takes for itself")
+	}
+	const n, most = 40_000, 150 * 40_000 // bytes; a login that is held takes more than 1,000
+	data := bruteForce(n)
 	var before runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	h := refusedInOrder{t: t}
-	sum, err := replay.Run([]*ingest.Source{src}, &h, replay.Options{Workers: 1})
+	sum, err := replay.Run(oneAuthLog(data), &h, replay.Options{Workers: 1})
 	if err != nil || sum.Refused != n || h.events != n {
 		t.Fatalf("%d events, %d refused, %v", h.events, sum.Refused, err)
 	}

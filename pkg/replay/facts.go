@@ -127,12 +127,11 @@ func (fs *facts) sort() {
 func (fs *facts) spill() {
 	fs.sort()
 	if fs.file == nil {
-		f, err := os.CreateTemp("", "auditreplay-*")
+		f, err := ingest.TempFile("")
 		if err != nil {
-			fs.fail(err)
+			fs.err = err
 			return
 		}
-		os.Remove(f.Name())
 		fs.file = f
 	}
 	w := bufio.NewWriterSize(io.NewOffsetWriter(fs.file, fs.end), 1<<16)

@@ -199,7 +199,7 @@ func newMessages(s *scan, inputs []*input, dup func(*message)) (*messages, error
 func (ms *messages) Next() (*message, error) {
 	for {
 		if len(ms.from) < 2 { // no other source can have told it
-			return ms.only()
+			return ms.first()
 		}
 		if len(ms.held) > 0 && (len(ms.heads) == 0 || ms.heads[0].at.Sub(ms.held[0].at) > 2*sameLine) {
 			m := ms.held[0]
@@ -208,26 +208,17 @@ func (ms *messages) Next() (*message, error) {
 			ms.release(m)
 			return m, nil
 		}
-		if len(ms.heads) == 0 {
-			return nil, nil
-		}
-		m := ms.heads[0]
-		after, err := ms.from[m.in].next()
-		if err != nil {
+		m, err := ms.first()
+		if m == nil || err != nil {
 			return nil, err
-		}
-		if after == nil {
-			heap.Pop(&ms.heads)
-		} else {
-			ms.heads[0] = after
-			heap.Fix(&ms.heads, 0)
 		}
 		ms.take(m)
 	}
 }
 
-// only gives the next message of the one source that there is.
-func (ms *messages) only() (*message, error) {
+// first takes the first of the messages that the sources give next, nil at the
+// end.
+func (ms *messages) first() (*message, error) {
 	if len(ms.heads) == 0 {
 		return nil, nil
 	}
@@ -236,8 +227,11 @@ func (ms *messages) only() (*message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ms.heads[0] = after; after == nil {
-		ms.heads = nil
+	if after == nil {
+		heap.Pop(&ms.heads)
+	} else {
+		ms.heads[0] = after
+		heap.Fix(&ms.heads, 0)
 	}
 	return m, nil
 }

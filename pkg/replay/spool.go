@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"auditreplay/pkg/ingest"
 )
 
 // spool keeps pieces of bytes and gives each of them again, by where it is.
@@ -43,11 +45,7 @@ func (s *spool) add(b []byte) (at int64) {
 
 func (s *spool) flush() {
 	if s.file == nil && s.err == nil {
-		f, err := os.CreateTemp("", "auditreplay-*")
-		if s.fail(err); err == nil {
-			os.Remove(f.Name())
-			s.file = f
-		}
+		s.file, s.err = ingest.TempFile("")
 	}
 	if s.err == nil {
 		_, err := s.file.WriteAt(s.tail, s.end)

@@ -202,11 +202,10 @@ func unpack(path string) (*os.File, error) {
 		return nil, err
 	}
 	defer in.Close()
-	f, err := os.CreateTemp("", "auditreplay-*")
+	f, err := ingest.TempFile("")
 	if err != nil {
 		return nil, err
 	}
-	os.Remove(f.Name())
 	for _, src := range in.Sources {
 		var r io.ReadCloser
 		if r, err = src.OpenRaw(); err != nil {
