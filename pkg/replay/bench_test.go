@@ -93,7 +93,7 @@ func heapNow() uint64 {
 }
 
 // BenchmarkHeld tells how much is held for each session while events are
-// written, and for each session with its login.
+// written, for each session with its login, and for each refused login.
 //
 //	go test ./pkg/replay -run '^$' -bench Held
 func BenchmarkHeld(b *testing.B) {
@@ -110,8 +110,18 @@ func BenchmarkHeld(b *testing.B) {
 		}
 		return a.held - before
 	}
+	refused := func(n int) uint64 {
+		sources := oneAuthLog(bruteForce(n))
+		before := heapNow()
+		var a atFirst
+		if _, err := replay.Run(sources, &a, replay.Options{Workers: 1, Transient: true}); err != nil {
+			b.Fatal(err)
+		}
+		return a.held - before
+	}
 	for b.Loop() {
 		const few, many = 4000, 12000
+		b.ReportMetric(float64(refused(10*many)-refused(10*few))/(10*(many-few)), "B/refused")
 		b.ReportMetric(float64(held(many, false)-held(few, false))/(many-few), "B/session")
 		b.ReportMetric(float64(held(many, true)-held(few, true))/(many-few), "B/login")
 	}

@@ -9,7 +9,7 @@ import (
 // refusals are the logins that were refused. A host that the whole world tries
 // its passwords on has millions of them, and nothing is joined to them: each is
 // written once, at its time. So they are kept, encoded, in a spool as soon as
-// nothing more can be learnt of them; in memory each has 48 bytes.
+// nothing more can be learnt of them; in memory each has 48 bytes of its own.
 type refusals struct {
 	blocks [][]refusal
 	spool  spool
