@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,11 +18,12 @@ func (t *SessionTracker) Learn(f *auditd.Fact) {
 	if !f.HasSes || f.Ses == auditd.UnsetID || f.Type == auparse.AUDIT_LOGIN && !f.OK {
 		return
 	}
-	id := utoa(f.Ses)
-	s := t.sessions[id]
+	var digits [10]byte
+	id := strconv.AppendUint(digits[:0], uint64(f.Ses), 10)
+	s := t.sessions[string(id)]
 	at := time.UnixMilli(f.Millis).UTC()
 	if s == nil || f.Type == auparse.AUDIT_LOGIN && !s.opensWith(f.PID, at, f.Serial) {
-		s = t.open(id)
+		s = t.open(string(id))
 	}
 	t.learn(s, f)
 }
