@@ -30,7 +30,6 @@ const pairWithin = 15 * 60 * 1000
 // audited is what the audit log of one host tells of its boots.
 type audited struct {
 	stamps []stamp // in time order, one per event
-	legs   []leg   // of all hosts
 	logins []loginAt
 	boots  []int64 // times of SYSTEM_BOOT records
 	kernel []int64 // times of KERNEL "initialized" records
@@ -48,7 +47,6 @@ type loginAt struct {
 // auditedHosts sorts what the scan kept by host and time.
 func (s *scan) auditedHosts(hosts int) []audited {
 	out := make([]audited, hosts)
-	s.joinFiles()
 	s.sortStamps(out)
 	for i := range s.marks {
 		m := &s.marks[i]
@@ -77,9 +75,9 @@ func (s *scan) auditedHosts(hosts int) []audited {
 
 // sortStamps gives each host its stamps, in the order of time.
 func (s *scan) sortStamps(out []audited) {
-	host := func(st *stamp) int { return s.nodeOf(st.leg).host }
+	host := func(st *stamp) int { return s.nodes[st.node].host }
 	slices.SortFunc(s.stamps, func(a, b stamp) int {
-		if a.leg != b.leg {
+		if a.node != b.node {
 			if c := cmp.Compare(host(&a), host(&b)); c != 0 {
 				return c
 			}
@@ -87,30 +85,26 @@ func (s *scan) sortStamps(out []audited) {
 		if a.millis != b.millis {
 			return cmp.Compare(a.millis, b.millis)
 		}
-		return cmp.Or(cmp.Compare(a.serial, b.serial), cmp.Compare(a.leg, b.leg))
+		return cmp.Compare(a.serial, b.serial)
 	})
 	for from := 0; from < len(s.stamps); {
 		h, to := host(&s.stamps[from]), from+1
 		for to < len(s.stamps) && host(&s.stamps[to]) == h {
 			to++
 		}
-		out[h].stamps = s.distinct(s.stamps[from:to:to])
-		out[h].legs = s.legs
+		out[h].stamps = distinct(s.stamps[from:to:to])
 		from = to
 	}
 }
 
-// distinct leaves out events that are there already, and notes which legs are
-// copies of one another. What st has behind them stays what it is: the log's
-// time is told by all stamps.
-func (s *scan) distinct(st []stamp) []stamp {
+// distinct leaves out events that are there already. What st has behind them
+// stays what it is: the log's time is told by all stamps.
+func distinct(st []stamp) []stamp {
 	n := 0
 	for i := range st {
 		if n == 0 || st[i].millis != st[n-1].millis || st[i].serial != st[n-1].serial {
 			st[n] = st[i]
 			n++
-		} else if st[i].leg != st[n-1].leg {
-			s.copied(st[i].leg, st[n-1].leg)
 		}
 	}
 	return st[:n]
@@ -249,29 +243,23 @@ func (a *audited) sessionFalls(cuts *[]int64) {
 	}
 }
 
-// gapBefore finds the event after the longest silence in (from, to]: one that
-// no count goes on across, unless there is no other.
+// gapBefore finds the event after the longest silence in (from, to].
 func (a *audited) gapBefore(from, to int64) int64 {
 	st := a.stamps
-	first := sort.Search(len(st), func(i int) bool { return st[i].millis > from })
-	for _, across := range []bool{false, true} {
-		best, gap := to, int64(-1)
-		for i := max(first, 1); i < len(st) && st[i].millis <= to; i++ {
-			if d := st[i].millis - st[i-1].millis; d > gap && (across || !a.chains.across(i)) {
-				best, gap = st[i].millis, d
-			}
-		}
-		if gap >= 0 {
-			return best
+	i := sort.Search(len(st), func(i int) bool { return st[i].millis > from })
+	best, gap := to, int64(-1)
+	for ; i < len(st) && st[i].millis <= to; i++ {
+		if i > 0 && st[i].millis-st[i-1].millis > gap {
+			best, gap = st[i].millis, st[i].millis-st[i-1].millis
 		}
 	}
-	return to
+	return best
 }
 
 // resolveBoots gives the boots of a host: those of its journals and those that
 // the audit log tells, each once.
 func resolveBoots(a *audited, journals []journalBoot) []boot {
-	a.chains = newChains(a.stamps, a.legs)
+	a.chains = newChains(a.stamps)
 	cuts := a.cuts()
 	firstAudit := int64(-1)
 	if len(a.stamps) > 0 {

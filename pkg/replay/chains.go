@@ -29,12 +29,9 @@ type chain struct {
 	boot        int // nobody, or unclaimed
 	beside      []*chain
 	resumed     []resumption
-	stray       bool    // too few events to tell a boot by, beside another chain
-	legs        []int32 // that its events are of
-	leg         int32   // its latest event's
-	after       *chain  // the first of those that this one goes on from, where the clock was set back
-	began       int     // first, or that of one which it goes on from, where the clock was set back
-	crossed     int     // the stamp from which on it may be another's
+	stray       bool // too few events to tell a boot by, beside another chain
+	began       int  // first, or that of one which it goes on from, where the clock was set back
+	crossed     int  // the stamp from which on it may be another's
 }
 
 // unclaimed is the boot of a chain that runs beside no other: its events are of
@@ -68,12 +65,6 @@ func (c *chain) silent(millis int64) bool {
 
 func (c *chain) add(i int, s stamp) {
 	serial := s.serial
-	if c.events == 0 || c.leg != s.leg {
-		c.leg = s.leg
-		if !slices.Contains(c.legs, s.leg) {
-			c.legs = append(c.legs, s.leg)
-		}
-	}
 	if c.events == 0 {
 		c.first, c.began, c.from, c.low, c.high = i, i, s.millis, serial, serial
 	}
@@ -93,7 +84,6 @@ const maxChains = 24
 
 // chains are the chains of a host's stamps.
 type chains struct {
-	legs []leg
 	of   []int32 // of each stamp, which of all
 	all  []*chain
 	step int64
@@ -109,14 +99,13 @@ type also struct {
 }
 
 // newChains makes chains of stamps in the order of time.
-func newChains(st []stamp, legs []leg) *chains {
-	cs := &chains{bySerial: &bySerial{st: st}, legs: legs, of: make([]int32, len(st)), step: usualStep(st), left: maxLooks}
-	cs.mendLegs()
+func newChains(st []stamp) *chains {
+	cs := &chains{bySerial: &bySerial{st: st}, of: make([]int32, len(st)), step: usualStep(st), left: maxLooks}
 	var live []int32 // the one that went on last first
 	for i := range st {
 		at := -1
 		for k, n := range live {
-			if !cs.all[n].fits(st[i], cs.step) || cs.all[n].leg != st[i].leg && cs.apart(cs.all[n], st[i].leg) {
+			if !cs.all[n].fits(st[i], cs.step) {
 				continue
 			}
 			if at < 0 {
@@ -195,13 +184,6 @@ func (cs *chains) begins(at int64) bool {
 	return false
 }
 
-// across reports whether a count goes on from before an event to after it.
-func (cs *chains) across(i int) bool {
-	c := cs.all[cs.of[i]]
-	return c.first < i && !slices.ContainsFunc(c.resumed, func(r resumption) bool { return r.at == i }) ||
-		c.first == i && c.began < i && c.began != c.first
-}
-
 // index gives the first stamp of that time or later.
 func (cs *chains) index(at int64) int {
 	return sort.Search(len(cs.st), func(i int) bool { return cs.st[i].millis >= at })
@@ -215,10 +197,6 @@ func (cs *chains) compare() {
 		open = slices.DeleteFunc(open, func(o *chain) bool { return o.last < c.first })
 		for _, o := range open {
 			switch {
-			case cs.apartChains(o, c):
-				if falls[min(o.last, c.last)]-falls[max(o.first, c.first)-1] > 0 && min(o.events, c.events) >= few {
-					o.beside, c.beside = append(o.beside, c), append(c.beside, o)
-				}
 			case falls[min(o.last, c.last)]-falls[max(o.first, c.first)] < leastFalls || cs.oneBoot(o, c):
 			case min(o.events, c.events) < few:
 				o.stray, c.stray = o.stray || o.events < few, c.stray || c.events < few
@@ -228,7 +206,6 @@ func (cs *chains) compare() {
 		}
 		open = append(open, c)
 	}
-	cs.goOn()
 }
 
 const (

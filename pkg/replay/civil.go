@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"time"
 
@@ -226,18 +225,9 @@ func (r *run) newest() []newestOf {
 			out[host] = newestOf{at, what}
 		}
 	}
-	last := make([]int64, len(r.scan.legs))
-	for i := range last {
-		last[i] = math.MinInt64
-	}
 	for i := range r.scan.stamps {
 		st := &r.scan.stamps[i]
-		last[st.leg] = max(last[st.leg], st.millis)
-	}
-	for i := range last {
-		if last[i] != math.MinInt64 {
-			note(r.scan.nodeOf(int32(i)).host, time.UnixMilli(last[i]).UTC(), "newest audit record")
-		}
+		note(r.scan.nodes[st.node].host, time.UnixMilli(st.millis).UTC(), "newest audit record")
 	}
 	dated := slices.Clone(out)
 	for key, sp := range r.scan.spans {

@@ -60,7 +60,11 @@ func TestClockStepsAndReboots(t *testing.T) {
 
 func falls(st []stamp) int {
 	slices.SortFunc(st, func(a, b stamp) int { return cmp.Or(cmp.Compare(a.millis, b.millis), cmp.Compare(a.serial, b.serial)) })
-	return len((&audited{stamps: st}).serialFalls())
+	return len(auditedOf(st).serialFalls())
+}
+
+func auditedOf(st []stamp) *audited {
+	return &audited{stamps: st, chains: &chains{bySerial: &bySerial{st: st}}}
 }
 
 // TestFallsWithoutEnd gives a log that falls all the time: to look at it has an
@@ -77,8 +81,8 @@ func TestFallsWithoutEnd(t *testing.T) {
 		for i := range n {
 			st = append(st, stamp{millis: int64(i), serial: uint32(serial(i))})
 		}
-		a := audited{stamps: st}
-		f := stepFinder{&bySerial{st: st}, maxLooks}
+		a := auditedOf(st)
+		f := stepFinder{a.chains.bySerial, maxLooks}
 		for i := 1; i < n; i++ {
 			f.goesOn(0, i)
 		}

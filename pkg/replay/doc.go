@@ -10,8 +10,6 @@
 //     stretch of records, the facts about sessions, who is named as host.
 //   - hosts.go, boots.go and clock.go draw the conclusions: hosts, their boots,
 //     the offset of sshd's clock.
-//   - legs.go knows the order of the files, in which serials fall where a boot
-//     begins, and nowhere else.
 //   - chains.go and overlap.go tell apart the events of two boots whose times
 //     overlap, because a clock was behind: by the serials, which rise in each.
 //   - logins.go reads sshd's messages in the order of time and makes logins of

@@ -36,8 +36,6 @@ func (h *host) findOverlaps(a *audited, journals []journalBoot, thin bool) {
 		}
 	}
 	cs.claimBoots(h, journals, o)
-	cs.keepWhole(h)
-	cs.goOnBoots(h)
 	cs.crossed()
 	for i := range journals {
 		if j := &journals[i]; j.clamped && j.first <= journals[i-1].last {
@@ -45,7 +43,6 @@ func (h *host) findOverlaps(a *audited, journals []journalBoot, thin bool) {
 		}
 	}
 	cs.follow(h)
-	cs.part(h)
 	for i := range cs.st {
 		c := cs.all[cs.of[i]]
 		b := c.boot
@@ -201,9 +198,7 @@ func (cs *chains) crossed() {
 	for _, c := range cs.all {
 		for _, r := range c.resumed {
 			// The other fell silent meanwhile: it may be the one that goes on.
-			if slices.ContainsFunc(c.beside, func(o *chain) bool {
-				return o.until > cs.st[r.before].millis-startMargin && o.last < r.at && !cs.apartChains(c, o)
-			}) {
+			if slices.ContainsFunc(c.beside, func(o *chain) bool { return o.until > cs.st[r.before].millis-startMargin && o.last < r.at }) {
 				c.crossed = min(c.crossed, r.at)
 			}
 		}

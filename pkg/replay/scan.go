@@ -21,22 +21,16 @@ type scan struct {
 	nodes  []node
 	nodeAt map[nodeKey]int32
 
-	facts   facts
-	marks   []mark // of the facts that boots and clocks are told by
-	auditd  []daemon
-	stamps  []stamp
-	legs    []leg             // that the stamps are of
-	files   []file            // that these are of
-	counts  []counting        // by node
-	copies  map[[2]int32]int  // events that legs have in common
-	inputs  int32             // number of the input that is being read
-	stampOf int32             // node of the last stamp, in this input
-	thin    bool              // not every event has a stamp
-	spans   map[spanKey]*span // what the journals say of boots
-	pairs   []accepted        // for the clock offset
-	forged  []forgery         // Accepted lines that a journal shows to be another program's
-	frags   bool              // events may lack ses=: processes must be remembered
-	ahead   bool              // audit logs are read beside what is learnt from them
+	facts  facts
+	marks  []mark // of the facts that boots and clocks are told by
+	auditd []daemon
+	stamps []stamp
+	thin   bool              // not every event has a stamp
+	spans  map[spanKey]*span // what the journals say of boots
+	pairs  []accepted        // for the clock offset
+	forged []forgery         // Accepted lines that a journal shows to be another program's
+	frags  bool              // events may lack ses=: processes must be remembered
+	ahead  bool              // audit logs are read beside what is learnt from them
 
 	factReader *auditd.Facts
 	line       sshd.Line
@@ -92,7 +86,7 @@ type daemon struct {
 type stamp struct {
 	millis int64
 	serial uint32
-	leg    int32 // of all legs
+	node   int32
 }
 
 // maxStarts is how many of a boot's first entries are asked when it started.
@@ -154,8 +148,6 @@ func (s *scan) source(in *input) error {
 		return err
 	}
 	defer rs.Close()
-	s.inputs, s.stampOf = s.inputs+1, -1
-	defer s.settleFalls()
 	in.src.Counts = ingest.Counts{}
 	in.stretches = in.stretches[:0]
 	s.reserve(in.src.Size)
@@ -323,8 +315,11 @@ func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 		s.daemon(rec, id)
 		return
 	}
-	if !s.stamped(rec.Millis, rec.Serial, id) {
-		s.stamp(rec.Millis, rec.Serial, id)
+	if n := len(s.stamps); n == 0 || s.stamps[n-1] != (stamp{rec.Millis, rec.Serial, id}) {
+		if n >= maxStamps {
+			s.thinStamps()
+		}
+		s.stamps = append(s.stamps, stamp{rec.Millis, rec.Serial, id})
 	}
 	switch {
 	case rec.Type == typeURINGOP:

@@ -15,18 +15,17 @@ const thinned = 16
 // and one of sixteen elsewhere. Where a boot begins stays exact, and between
 // two boots a sixteenth of the serials shows as well that they rose.
 func (s *scan) thinStamps() {
-	s.settleFalls()
-	node := func(st *stamp) int32 { return s.files[s.legs[st.leg].file].node }
 	slices.SortFunc(s.stamps, func(a, b stamp) int {
-		return cmp.Or(cmp.Compare(node(&a), node(&b)), cmp.Compare(a.millis, b.millis), cmp.Compare(a.serial, b.serial), cmp.Compare(a.leg, b.leg))
+		return cmp.Or(cmp.Compare(a.node, b.node), cmp.Compare(a.millis, b.millis), cmp.Compare(a.serial, b.serial))
 	})
+	s.stamps = slices.Compact(s.stamps)
 	keep := s.stamps[:0:0]
 	for from := 0; from < len(s.stamps); {
 		to := from
-		for to < len(s.stamps) && node(&s.stamps[to]) == node(&s.stamps[from]) {
+		for to < len(s.stamps) && s.stamps[to].node == s.stamps[from].node {
 			to++
 		}
-		keep = append(keep, thin(s.distinct(s.stamps[from:to]))...)
+		keep = append(keep, thin(s.stamps[from:to])...)
 		from = to
 	}
 	s.stamps = append(make([]stamp, 0, maxStamps+1), keep...)
