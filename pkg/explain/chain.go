@@ -235,7 +235,11 @@ func vouched(d *sshd.Login) string {
 	if d.Pos.Source != nil && strings.HasPrefix(d.Pos.Source.Kind.String(), "journal") {
 		return "A journal in which that entry was not sent by sshd: its _UID and _COMM, where it has them, are the kernel's word for who sent it."
 	}
-	return "Proof that sshd did not write its line: any process of the host may write to syslog under any name, and a text file does not say who did. The LOGIN record, which agrees with it, is the kernel's."
+	proof := "Proof that sshd did not write its line: any process of the host may write to syslog under any name, and a text file does not say who did."
+	if d.Accepted {
+		proof += " The LOGIN record, which agrees with it, is the kernel's."
+	}
+	return proof
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
@@ -307,7 +311,11 @@ func (x *Explainer) explainLogin() (*Explanation, error) {
 	e := &Explanation{Host: host.Name, Boot: host.Boots[l.Boot].ID, Overturn: []string{vouched(l.Login)}}
 	d := &tracker.LoginDecision{ID: l.ID, Login: l.Login, Pos: l.Pos, Time: l.Time, PID: l.PID}
 	if !l.Accepted {
-		e.Conclusion = "sshd refused " + who(d) + ": " + strings.Trim(l.Error+": "+l.Reason, ": ") + "."
+		e.Conclusion = "sshd refused " + who(d)
+		if why := strings.Trim(l.Error+": "+l.Reason, ": "); why != "" {
+			e.Conclusion += ": " + why
+		}
+		e.Conclusion += "."
 		e.Steps = loginSteps(d)
 		return e, nil
 	}

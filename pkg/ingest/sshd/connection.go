@@ -1,6 +1,7 @@
 package sshd
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -95,7 +96,15 @@ func (k *connection) fits(l *Line) bool {
 	if l.Addr == "" || k.Addr == "" {
 		return true
 	}
-	return l.Addr == k.Addr && (l.Port == 0 || k.Port == 0 || l.Port == k.Port)
+	if l.Addr == k.Addr && (l.Port == 0 || k.Port == 0 || l.Port == k.Port) {
+		return true
+	}
+	return len(k.Logins) > 1 && slices.ContainsFunc(k.Logins, func(g *Login) bool { return g.has(l) })
+}
+
+// has reports whether what l says of its peer can be said of the login.
+func (g *Login) has(l *Line) bool {
+	return l.Addr == "" || g.Addr == "" || l.Addr == g.Addr && (l.Port == 0 || g.Port == 0 || l.Port == g.Port)
 }
 
 // adopt takes over what l says of the peer.

@@ -16,9 +16,11 @@ const (
 	// record is evidence for an Accepted line: a second Accepted line within
 	// it is a contradiction unless the first connection is known to be over.
 	grace = 2 * time.Minute
-	// linger is how long an ended connection is remembered, idle how long one
-	// that nobody has logged in through.
+	// linger is how long an ended connection is remembered, brief how long one
+	// that nobody has logged in through (an attacker makes hundreds a second),
+	// idle how long one of these that has not ended.
 	linger = 10 * time.Minute
+	brief  = 2 * lateness
 	idle   = 2 * time.Hour
 )
 

@@ -111,6 +111,7 @@ func (c *Connections) accept(k *connection, in *input) {
 	g.N = c.seen.next(decisionKey(g.PID, g.Text))
 	k.Logins = append(k.Logins, g)
 	if len(k.Logins) > 1 {
+		c.byPeer[peer{g.Addr, g.Port}] = k // its goodbye names it
 		var all []ingest.Pos
 		for _, o := range k.Logins {
 			all = append(all, o.Pos)

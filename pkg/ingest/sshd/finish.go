@@ -28,11 +28,15 @@ func (c *Connections) finish(k *connection, in *input) {
 	if k.Over.IsZero() {
 		k.Over = in.m.Time
 	}
-	if rank <= k.EndRank {
+	if len(k.Logins) == 1 && rank <= k.EndRank {
 		return
 	}
-	k.EndRank = rank
+	better := rank > k.EndRank
+	k.EndRank = max(k.EndRank, rank)
 	for _, g := range k.Logins {
+		if len(k.Logins) > 1 && (!g.has(in.l) || g.End != nil && !better && !(g.End.Silent && rank > silent)) {
+			continue // of two that contradict each other a line names one
+		}
 		g.End = &End{How: how, Silent: rank == silent, Time: in.m.Time, Pos: in.pos}
 		in.emit(Change{Ended, g})
 	}
@@ -167,14 +171,19 @@ func (c *Connections) retire(k *connection, emit func(Change)) {
 	if p := (peer{k.Addr, k.Port}); c.byPeer[p] == k {
 		delete(c.byPeer, p)
 	}
+	for _, g := range k.Logins {
+		if p := (peer{g.Addr, g.Port}); c.byPeer[p] == k {
+			delete(c.byPeer, p)
+		}
+	}
 	if c.child[k.ChildPID] == k {
 		delete(c.child, k.ChildPID)
 	}
 }
 
 // tick takes the time of a message. Connections that are over are forgotten
-// after linger, and those that came to nothing after idle, by the record time
-// alone.
+// after linger, or after brief where nobody logged in, and those that came to
+// nothing after idle, by the record time alone.
 func (c *Connections) tick(now time.Time, emit func(Change)) {
 	if now.After(c.now) {
 		c.now = now
@@ -182,27 +191,32 @@ func (c *Connections) tick(now time.Time, emit func(Change)) {
 	if c.swept.IsZero() {
 		c.swept = c.now
 	}
-	if c.now.Sub(c.swept) < linger {
+	if c.now.Sub(c.swept) < brief {
 		return
 	}
 	c.swept = c.now
-	c.sweep(c.now.Add(-linger), c.now.Add(-idle), emit)
+	c.sweep(c.now.Add(-linger), c.now.Add(-brief), c.now.Add(-idle), emit)
 }
 
 // Expire forgets the connections that are over, or undecided and idle, since
 // before; an undecided one that named an account becomes a failed login. Open
 // logins stay. Nothing depends on calling it: Add does the same in its own
 // time, so that replaying a file and following it agree.
-func (c *Connections) Expire(before time.Time, emit func(Change)) { c.sweep(before, before, emit) }
+func (c *Connections) Expire(before time.Time, emit func(Change)) {
+	c.sweep(before, before, before, emit)
+}
 
-func (c *Connections) sweep(over, undecided time.Time, emit func(Change)) {
+func (c *Connections) sweep(over, refused, undecided time.Time, emit func(Change)) {
+	past := func(k *connection) bool {
+		return k.over() && (k.Last.Before(over) || !k.accepted() && k.Last.Before(refused) && k.Over.Before(refused))
+	}
 	for _, k := range c.all() {
-		if k.over() && k.Last.Before(over) || !k.accepted() && k.Last.Before(undecided) {
+		if past(k) || !k.accepted() && k.Last.Before(undecided) {
 			c.retire(k, emit)
 		}
 	}
 	for pid, k := range c.child {
-		if k.over() && k.Last.Before(over) || k.PID != 0 && c.byPID[k.PID] != k {
+		if past(k) || k.PID != 0 && c.byPID[k.PID] != k {
 			delete(c.child, pid)
 		}
 	}

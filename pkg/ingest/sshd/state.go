@@ -127,6 +127,11 @@ func Restore(s *State, source func(path string) *ingest.Source) *Connections {
 		if saved.Peer {
 			c.byPeer[peer{k.Addr, k.Port}] = k
 		}
+		if len(k.Logins) > 1 {
+			for _, g := range k.Logins {
+				c.byPeer[peer{g.Addr, g.Port}] = k
+			}
+		}
 		for _, pid := range saved.Children {
 			c.child[pid] = k
 		}

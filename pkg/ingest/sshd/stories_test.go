@@ -180,6 +180,15 @@ var stories = []struct{ name, log, want string }{
 2 +accepted bob 9.9.9.9:6 publickey SHA256:alice conflict 1 2`,
 	},
 	{
+		"two logins of one life of a pid, as a clock that was set back shows them: each ends with the line that names it",
+		`0 451 Accepted publickey for bob from 1.2.3.4 port 5 ssh2: RSA SHA256:k
+1 451 Accepted publickey for bob from 9.9.9.9 port 6 ssh2: RSA SHA256:l
+2 460 Received disconnect from 9.9.9.9 port 6:11: disconnected by user
+20 502 Received disconnect from 1.2.3.4 port 5:11: disconnected by user`,
+		`1 +accepted bob 1.2.3.4:5 publickey SHA256:k child 460 logout@4 conflict 1 2
+2 +accepted bob 9.9.9.9:6 publickey SHA256:l child 460 logout@3 conflict 1 2`,
+	},
+	{
 		"the same line twice is one login",
 		`0 10 Accepted publickey for bob from 1.2.3.4 port 5 ssh2: RSA SHA256:k
 0 10 Accepted publickey for bob from 1.2.3.4 port 5 ssh2: RSA SHA256:k`,
