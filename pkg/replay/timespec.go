@@ -17,9 +17,6 @@ import (
 type Log struct {
 	Start, End time.Time
 	Boot       time.Time // start of the last boot
-
-	Sessions int // LOGIN records
-	Logins   int // Accepted lines
 }
 
 // Moment is a time as a command line names it: an instant, a distance back
@@ -175,12 +172,7 @@ func ParseZone(s string) (*time.Location, error) {
 
 // log tells what time the evidence covers.
 func (r *run) log() Log {
-	l := Log{Logins: len(r.scan.pairs)}
-	for i := range r.scan.marks {
-		if r.scan.marks[i].ok {
-			l.Sessions++
-		}
-	}
+	var l Log
 	note := func(at time.Time) {
 		if at.IsZero() {
 			return
