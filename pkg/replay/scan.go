@@ -126,6 +126,7 @@ type accepted struct {
 func newScan() *scan {
 	reader := auditd.NewFacts()
 	reader.Borrow = true // facts.add copies what it keeps
+	reader.Wanted = wanted
 	return &scan{nodeAt: make(map[nodeKey]int32), spans: make(map[spanKey]*span), factReader: reader,
 		rejects: func(ingest.Pos, string, []byte) error { return nil }}
 }
@@ -337,13 +338,18 @@ func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 	rec.Split()
 	s.factReader.Read(rec, &f.Fact)
 	f.node = id
-	if f.HasSes && f.Ses != auditd.UnsetID || f.Type >= auparse.AUDIT_SYSTEM_BOOT || f.Type == auparse.AUDIT_LOGIN {
+	if wanted(f.Type, f.Ses) {
 		s.facts.add(&f)
 		switch f.Type {
 		case auparse.AUDIT_LOGIN, auparse.AUDIT_SYSTEM_BOOT, auparse.AUDIT_KERNEL:
 			s.marks = append(s.marks, mark{f.Millis, f.Type, id, f.PID, f.Ses, f.Serial, f.OK && f.HasSes})
 		}
 	}
+}
+
+// wanted reports whether a fact of that type and session is of a session or a boot.
+func wanted(t auparse.AuditMessageType, ses uint32) bool {
+	return ses != auditd.UnsetID || t >= auparse.AUDIT_SYSTEM_BOOT || t == auparse.AUDIT_LOGIN
 }
 
 // entry takes what is no audit record.

@@ -66,6 +66,9 @@ type Facts struct {
 	// Borrow makes the strings of a fact parts of its record: whoever keeps
 	// them copies them.
 	Borrow bool
+	// Wanted, where it is set, is asked of a user record when what the kernel says
+	// of it has been read: of a fact that is not wanted nothing else is.
+	Wanted func(t auparse.AuditMessageType, ses uint32) bool
 	intern map[string]string
 }
 
@@ -76,7 +79,10 @@ func NewFacts() *Facts { return &Facts{intern: make(map[string]string)} }
 const maxInterned = 1 << 16
 
 func (fs *Facts) str(b []byte) string {
-	if fs.Borrow && len(b) > 0 {
+	if len(b) == 0 {
+		return ""
+	}
+	if fs.Borrow {
 		return unsafe.String(&b[0], len(b))
 	}
 	if s, ok := fs.intern[string(b)]; ok {
@@ -94,9 +100,20 @@ func (fs *Facts) str(b []byte) string {
 func (fs *Facts) Read(r *Record, f *Fact) {
 	*f = Fact{Type: r.Type, Millis: r.Millis, Serial: r.Serial, Pos: r.Pos, Ses: UnsetID, AUID: UnsetID, OldSes: UnsetID}
 	f.OK = r.Type == auparse.AUDIT_LOGIN // kernels before 3.x state no res= there
+	w := fields{b: r.Body}
+	fs.ids(&w, f)
+	w.over(" subj=")
+	inner := hasPrefix(w.b[w.pos:], userText)
+	if inner {
+		if fs.Wanted != nil && !fs.Wanted(f.Type, f.Ses) {
+			return
+		}
+		w = fields{b: textOf(w.b[w.pos+len(userText):])}
+		fs.message(&w, f)
+	}
 	var kind, fp []byte
 	prev := ""
-	scanFields(r.Body[fs.ids(r.Body, f):], func(name, value []byte, inner bool) {
+	scanFields(w.b[w.pos:], inner, func(name, value []byte, inner bool) {
 		if inner {
 			fs.claim(f, name, value, &kind, &fp)
 		} else {
@@ -120,9 +137,8 @@ func (fs *Facts) Read(r *Record, f *Fact) {
 }
 
 // ids reads what a user record begins with, in the order in which the kernel
-// writes it (audit_log_user_recv_msg in kernel/audit.c), and gives where that ends.
-func (fs *Facts) ids(body []byte, f *Fact) (end int) {
-	w := fields{b: body}
+// writes it (audit_log_user_recv_msg in kernel/audit.c).
+func (fs *Facts) ids(w *fields, f *Fact) {
 	var pid, auid, ses []byte
 	if w.plain("pid=", &pid) {
 		f.PID = atoi(pid)
@@ -133,8 +149,36 @@ func (fs *Facts) ids(body []byte, f *Fact) (end int) {
 	if w.plain(" ses=", &ses) {
 		f.Ses, f.HasSes = atoID(ses), true
 	}
-	return w.pos
 }
+
+// userText is what the text of a user record begins with.
+const userText = " msg='"
+
+// textOf gives the text of a user record of what stands behind its apostrophe.
+func textOf(b []byte) []byte {
+	if end := bytes.LastIndexByte(b, '\''); end >= 0 {
+		return b[:end]
+	}
+	return b
+}
+
+// message reads what the text of a user record begins with.
+func (fs *Facts) message(w *fields, f *Fact) {
+	var m message
+	m.inOrder(w)
+	f.Op, f.Acct, f.Exe = fs.str(m.op), fs.str(unquote(m.acct)), fs.str(unquote(m.exe))
+	if string(m.addr) != "?" {
+		f.Addr = fs.str(m.addr)
+	}
+	if string(m.term) != "?" {
+		f.Terminal = fs.str(unquote(m.term))
+	}
+	if m.res != nil {
+		f.OK = isSuccess(m.res)
+	}
+}
+
+func isSuccess(res []byte) bool { return hasPrefix(res, success) }
 
 func (fs *Facts) outer(f *Fact, prev string, name, value []byte) {
 	switch string(name) {
@@ -178,7 +222,7 @@ func (fs *Facts) claim(f *Fact, name, value []byte, kind, fp *[]byte) {
 			f.Terminal = fs.str(unquote(value))
 		}
 	case "res":
-		f.OK = bytes.HasPrefix(value, []byte("success"))
+		f.OK = isSuccess(value)
 	case "kind":
 		*kind = value
 	case "fp":
@@ -252,9 +296,9 @@ func Sessionless(recs []*Record) bool {
 }
 
 // scanFields calls field for every name=value of an audit record's body, in
-// order; inner is true inside msg='...'. Words without "=" go to word.
-func scanFields(body []byte, field func(name, value []byte, inner bool), word func([]byte)) {
-	inner := false
+// order; inner is true inside msg='...', where the body may begin. Words without
+// "=" go to word.
+func scanFields(body []byte, inner bool, field func(name, value []byte, inner bool), word func([]byte)) {
 	for i := 0; i < len(body); {
 		if body[i] == ' ' || body[i] == ',' {
 			i++
@@ -271,11 +315,7 @@ func scanFields(body []byte, field func(name, value []byte, inner bool), word fu
 			continue
 		}
 		if !inner && string(name) == "msg" && i < len(body) && body[i] == '\'' {
-			i++
-			if end := bytes.LastIndexByte(body[i:], '\''); end >= 0 {
-				body = body[:i+end]
-			}
-			inner = true
+			body, i, inner = textOf(body[i+1:]), 0, true
 			continue
 		}
 		end := i + valueLen(body[i:])

@@ -11,13 +11,15 @@ import (
 // log; nil where it says nothing.
 type outer struct {
 	pid, ppid, auid, uid, euid, ses []byte
-	tty, comm, exe, cwd, key        []byte
-	arch, syscall, exit             []byte
-	op, acct, addr, hostname, term  []byte
-	success, res                    []byte
+	tty, comm, cwd, key             []byte
+	arch, syscall, exit, success    []byte
 	oldSes, oldAUID                 []byte
 	inner                           []byte // text of msg='...'
+	message
 }
+
+// message is what a program's message says; some of it a kernel's record says too.
+type message struct{ op, acct, exe, hostname, addr, term, res []byte }
 
 // read reads record at, where there is one.
 func (o *outer) read(ev *Event, at int) {
@@ -121,9 +123,9 @@ func (b *Builder) credentials(f *fields) bool {
 	return true
 }
 
-// messageOrder reads what a program's message begins with, in the order in
+// inOrder reads what a program's message begins with, in the order in
 // which libaudit writes it (audit_log_acct_message in lib/audit_logging.c).
-func (o *outer) messageOrder(f *fields) {
+func (o *message) inOrder(f *fields) {
 	var op []byte
 	if !f.plain("op=", &op) {
 		return
@@ -292,7 +294,7 @@ func (b *Builder) claims(ev *Event, main int) {
 		in := &b.other
 		*in = outer{}
 		f := fields{b: m.inner}
-		in.messageOrder(&f)
+		in.inOrder(&f)
 		for name, v, ok := f.next(); ok; name, v, ok = f.next() {
 			if dst := in.slot(name); dst != nil && *dst == nil {
 				*dst = v
