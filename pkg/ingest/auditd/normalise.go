@@ -49,8 +49,40 @@ var candidates = [...]string{
 	"unit", "vm",
 }
 
-// marker stands for the value of a field in a question to go-libaudit.
+// fieldSet is a set of candidates, a bit for each in their order.
+type fieldSet uint64
+
+const allFields fieldSet = 1<<len(candidates) - 1
+
+func (s fieldSet) has(field int) bool { return field >= 0 && s>>field&1 == 1 }
+
+func (s fieldSet) without(field int) fieldSet { return s &^ (1 << field) }
+
+// secondaryFields are the candidates that may feed an object's secondary name,
+// and howFields those that may feed the summary's how.
+var (
+	secondaryFields = fieldsOf("addr", "capname", "denied_mask", "hostname", "pid", "requested_mask", "rport", "tclass", "vm")
+	howFields       = fieldsOf("comm", "sig", "syscall", "terminal")
+)
+
+// fieldsOf gives the candidates of those names, and those which go-libaudit reads
+// no record of some types without.
+func fieldsOf(names ...string) (s fieldSet) {
+	for _, name := range append(names, "exe", "cmd", "data") {
+		s |= 1 << slices.Index(candidates[:], name)
+	}
+	return s
+}
+
+// exeField and commField are the candidates of those names.
+var exeField, commField = slices.Index(candidates[:], "exe"), slices.Index(candidates[:], "comm")
+
+// marker begins what stands for a value in a question to go-libaudit.
 const marker = "@"
+
+// mark stands for the value of a candidate. It is short: go-libaudit looks at
+// each byte of a question many times.
+func mark(field int) string { return marker + string(rune('A'+field)) }
 
 // interpreter is a value of exe= for which go-libaudit names the script
 // instead, unless the normalisation asks for exe itself.
@@ -62,17 +94,17 @@ const interpreter = "/usr/bin/bash"
 // that field left out the next one shows. nil means there is none.
 func ask(s shape, arch, number string) *norm {
 	q := question{shape: s, arch: arch, number: number}
-	all := q.send(candidates[:], marker+"exe", 0)
+	all := q.send(allFields, mark(exeField), 0)
 	if all == nil {
 		return nil
 	}
 	n := &norm{action: all.Summary.Action, what: all.Summary.Object.Type}
-	n.primary = q.slot(all, func(e *aucoalesce.Event) string { return e.Summary.Object.Primary })
-	n.secondary = q.slot(all, func(e *aucoalesce.Event) string { return e.Summary.Object.Secondary })
+	n.primary = q.slot(all, allFields, func(e *aucoalesce.Event) string { return e.Summary.Object.Primary })
+	n.secondary = q.slot(all, secondaryFields, func(e *aucoalesce.Event) string { return e.Summary.Object.Secondary })
 	n.how = q.how(all)
 	if n.what == "file" || n.what == "filesystem" {
 		const paths = 6
-		if e := q.send([]string{"exe"}, marker+"exe", paths); e != nil && e.File != nil {
+		if e := q.send(1<<exeField, mark(exeField), paths); e != nil && e.File != nil {
 			n.pathIndex, _ = strconv.Atoi(strings.TrimPrefix(e.File.Path, marker))
 		}
 	}
@@ -87,7 +119,7 @@ type question struct {
 
 // send asks with the given fields present, and that many PATH records. (A
 // syscall without exe= has no meaning at all to go-libaudit.)
-func (q question) send(names []string, exe string, paths int) *aucoalesce.Event {
+func (q question) send(fields fieldSet, exe string, paths int) *aucoalesce.Event {
 	var b strings.Builder
 	switch q.flavour {
 	case seLinux:
@@ -99,15 +131,16 @@ func (q question) send(names []string, exe string, paths int) *aucoalesce.Event 
 	if known {
 		b.WriteString("arch=" + q.arch + " syscall=" + q.number + " ")
 	}
-	for _, name := range names {
+	for i, name := range candidates {
 		switch {
-		case name == "exe":
+		case !fields.has(i):
+		case i == exeField:
 			b.WriteString("exe=" + exe + " ")
 		case name == "syscall" && known:
 		case name == "sig":
 			b.WriteString("sig=9 ")
 		default:
-			b.WriteString(name + "=" + marker + name + " ")
+			b.WriteString(name + "=" + mark(i) + " ")
 		}
 	}
 	message := func(t auparse.AuditMessageType, text string) *auparse.AuditMessage {
@@ -129,18 +162,17 @@ func (q question) send(names []string, exe string, paths int) *aucoalesce.Event 
 	return e
 }
 
-// slot finds the fields that feed a slot, in order. e is the answer to all.
-func (q question) slot(e *aucoalesce.Event, of func(*aucoalesce.Event) string) (names []string) {
-	left := slices.Clone(candidates[:])
-	for ; e != nil; e = q.send(left, marker+"exe", 0) {
-		name := q.field(of(e))
-		at := slices.Index(left, name)
-		if at < 0 {
+// slot finds the fields that feed a slot, in order, which may be those of left.
+// e is the answer to all.
+func (q question) slot(e *aucoalesce.Event, left fieldSet, of func(*aucoalesce.Event) string) (names []string) {
+	for ; e != nil; e = q.send(left, mark(exeField), 0) {
+		at := q.field(of(e))
+		if !left.has(at) {
 			return names
 		}
-		names = append(names, name)
-		left = slices.Delete(left, at, at+1)
-		if name == "syscall" && q.typ != auparse.AUDIT_LOGIN && q.number != "" {
+		names = append(names, candidates[at])
+		left = left.without(at)
+		if candidates[at] == "syscall" && q.typ != auparse.AUDIT_LOGIN && q.number != "" {
 			return names // cannot be left out
 		}
 	}
@@ -150,47 +182,46 @@ func (q question) slot(e *aucoalesce.Event, of func(*aucoalesce.Event) string) (
 // how is slot for the summary's how, which has a value without any field too.
 // all is the answer to all of them.
 func (q question) how(all *aucoalesce.Event) (names []string) {
-	left := slices.Clone(candidates[:])
+	left := howFields
 	for e := all; ; e = nil {
 		script := q.send(left, interpreter, 0)
 		if script == nil {
 			return names
 		}
-		var name string
+		at := -1
 		switch script.Summary.How {
 		case interpreter:
-			name = "exe"
-		case marker + "comm": // asked for, or what go-libaudit calls a script without being asked
+			at = exeField
+		case mark(commField): // asked for, or what go-libaudit calls a script without being asked
 			if e == nil {
-				e = q.send(left, marker+"exe", 0)
+				e = q.send(left, mark(exeField), 0)
 			}
-			if e.Summary.How == marker+"comm" {
-				name = "comm"
+			if e.Summary.How == mark(commField) {
+				at = commField
 			}
 		default:
-			name = q.field(script.Summary.How)
+			at = q.field(script.Summary.How)
 		}
-		at := slices.Index(left, name)
-		if at < 0 || name == "exe" && !slices.Contains(left, "comm") {
+		if !left.has(at) || at == exeField && !left.has(commField) {
 			return names
 		}
-		names = append(names, name)
-		if name == "syscall" {
+		names = append(names, candidates[at])
+		if candidates[at] == "syscall" {
 			return names
 		}
-		left = slices.Delete(left, at, at+1)
+		left = left.without(at)
 	}
 }
 
-// field names the field whose marker v is.
-func (q question) field(v string) string {
+// field gives the candidate that v comes from, -1 where it is of none.
+func (q question) field(v string) int {
 	switch {
-	case strings.HasPrefix(v, marker):
-		return v[len(marker):]
+	case strings.HasPrefix(v, marker) && len(v) == len(mark(0)):
+		return int(v[len(marker)] - 'A')
 	case v != "" && (v == q.syscall || v == q.number):
-		return "syscall"
+		return slices.Index(candidates[:], "syscall")
 	case v == "9" || v == "SIGKILL":
-		return "sig"
+		return slices.Index(candidates[:], "sig")
 	}
-	return ""
+	return -1
 }
