@@ -316,12 +316,7 @@ func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
 		s.daemon(rec, id)
 		return
 	}
-	if n := len(s.stamps); n == 0 || s.stamps[n-1] != (stamp{rec.Millis, rec.Serial, id}) {
-		if n >= maxStamps {
-			s.thinStamps()
-		}
-		s.stamps = append(s.stamps, stamp{rec.Millis, rec.Serial, id})
-	}
+	s.stamp(stamp{rec.Millis, rec.Serial, id})
 	switch {
 	case rec.Type == typeURINGOP:
 		s.frags = true

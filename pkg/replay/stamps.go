@@ -11,6 +11,45 @@ const maxStamps = 1 << 19
 // thinned is how many of the stamps far from any fall become one.
 const thinned = 16
 
+// stamp keeps the stamp of a record, unless the record before had the same.
+func (s *scan) stamp(st stamp) {
+	n := len(s.stamps)
+	if n > 0 && s.stamps[n-1] == st {
+		return
+	}
+	settle(s.stamps)
+	if n >= maxStamps {
+		s.thinStamps()
+	}
+	s.stamps = append(s.stamps, st)
+}
+
+// fewBack is by how many stamps one is put back to its place: a syscall that
+// blocks is written when it returns, behind what happened meanwhile.
+const fewBack = 64
+
+// settle puts the last stamp where it belongs by time, if that is near: to sort
+// what is nearly in order costs little.
+func settle(stamps []stamp) {
+	to := len(stamps) - 1
+	if to < 1 || !stamps[to].before(stamps[to-1]) {
+		return
+	}
+	if far := to - fewBack; far >= 0 && stamps[to].before(stamps[far]) {
+		return
+	}
+	last := stamps[to]
+	for to > 0 && last.before(stamps[to-1]) {
+		stamps[to] = stamps[to-1]
+		to--
+	}
+	stamps[to] = last
+}
+
+func (st stamp) before(other stamp) bool {
+	return st.millis < other.millis || st.millis == other.millis && st.serial < other.serial
+}
+
 // thinStamps makes room: it keeps the stamps around every fall of the serials,
 // and one of sixteen elsewhere. Where a boot begins stays exact, and between
 // two boots a sixteenth of the serials shows as well that they rose.
