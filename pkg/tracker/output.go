@@ -37,6 +37,7 @@ type output struct {
 	euid  schema.User
 	sess  schema.Session
 	bytes []byte // what its strings are made of
+	parts bool   // or they are parts of the event, which stays until it is written
 	args  []string
 	hexes []string
 	raw   []string
@@ -46,7 +47,8 @@ type output struct {
 // compose fills o with all of an event but whose it is.
 func (t *SessionTracker) compose(ev *auditd.Event, o *output) *output {
 	ev.Complete()
-	if t.opt.Transient {
+	o.parts = t.opt.Transient && o == &t.out
+	if o.parts {
 		o.bytes = o.bytes[:0]
 	} else {
 		o.bytes = make([]byte, 0, 512)
@@ -157,11 +159,15 @@ func (o *output) composeProcess(ev *auditd.Event) {
 	}
 }
 
-// str gives b as a string that is o's own, without an allocation for each:
-// where bytes grows, the strings made before keep what they were made of.
+// str gives b, a part of the event, as a string: one that is o's own, without an
+// allocation for each, unless parts says that b itself will do. Where bytes
+// grows, the strings made before keep what they were made of.
 func (o *output) str(b []byte) string {
-	if len(b) == 0 {
+	switch {
+	case len(b) == 0:
 		return ""
+	case o.parts:
+		return unsafe.String(&b[0], len(b))
 	}
 	at := len(o.bytes)
 	o.bytes = append(o.bytes, b...)
