@@ -42,6 +42,9 @@ type output struct {
 	hexes []string
 	raw   []string
 	paths []string
+
+	second     int64  // since the epoch, of the event before, where secondText is not empty
+	secondText []byte // and as it stands, with a point
 }
 
 // compose fills o with all of an event but whose it is.
@@ -226,9 +229,12 @@ func (o *output) composeUsers(t *SessionTracker, ev *auditd.Event) {
 // eventID gives SECONDS.MILLIS:SERIAL.
 func (o *output) eventID(ev *auditd.Event) string {
 	at := len(o.bytes)
-	b := strconv.AppendInt(o.bytes, ev.Millis/1000, 10)
-	ms := ev.Millis % 1000
-	b = append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), ':')
+	second, ms := ev.Millis/1000, ev.Millis%1000
+	if second != o.second || len(o.secondText) == 0 {
+		o.second, o.secondText = second, append(strconv.AppendInt(o.secondText[:0], second, 10), '.')
+	}
+	b := append(o.bytes, o.secondText...)
+	b = append(b, byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), ':')
 	o.bytes = strconv.AppendUint(b, uint64(ev.Serial), 10)
 	return unsafe.String(&o.bytes[at], len(o.bytes)-at)
 }
