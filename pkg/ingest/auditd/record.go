@@ -71,15 +71,10 @@ type second struct {
 
 // parse does all of ParseLine but leaves the enrichment in the body.
 func (p *hint) parse(line []byte, rec *Record) error {
-	nuls := 0
-	for nuls < len(line) && line[nuls] == 0 {
-		nuls++
+	rec.NULs, rec.Enriched = 0, nil
+	if n := len(line); n > 0 && (line[0] == 0 || line[n-1] <= '\r') {
+		line, rec.NULs = trim(line)
 	}
-	line = line[nuls:]
-	for len(line) > 0 && (line[len(line)-1] == '\r' || line[len(line)-1] == '\n') {
-		line = line[:len(line)-1]
-	}
-	rec.NULs, rec.Enriched = nuls, nil
 	var rest []byte // after "audit("
 	if end := p.typeEnd(line); end > 0 {
 		rec.Line, rec.Node, rec.TypeName = line, p.node, line[len(p.lead):end]
@@ -115,6 +110,12 @@ func (p *hint) parse(line []byte, rec *Record) error {
 	}
 	rec.Body = rest[n:]
 	return nil
+}
+
+// trim takes the NUL bytes before a line off, and what ends it.
+func trim(line []byte) (rest []byte, nuls int) {
+	rest = bytes.TrimLeft(line, "\x00")
+	return bytes.TrimRight(rest, "\r\n"), len(line) - len(rest)
 }
 
 // msgAudit stands between a record's type and its time.
