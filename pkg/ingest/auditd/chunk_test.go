@@ -57,3 +57,33 @@ func FuzzChunk(f *testing.F) {
 	f.Add([]byte("x node=a type=CWD msg=audit(1.000:1): \ntype=DAEMON_END msg=audit(1.000:1) a\ntype=DAEMON_END msg=audit(1.000:1): a\ntype=A msg=audit(1.000:1) : a"))
 	f.Fuzz(func(t *testing.T, lines []byte) { inChunk(t, bytes.Split(lines, []byte("\n"))) })
 }
+
+// TestDiffer holds that bodies which differ before an enrichment could begin
+// differ without it too, wherever in them it begins and whatever separates it.
+func TestDiffer(t *testing.T) {
+	t.Parallel()
+	var bodies [][]byte
+	for _, own := range []string{"", "item=0", "item=1", "item=1 x", "item=0 x=03", "item=0 x=035", "item=0 x=#035", "a b"} {
+		for _, sep := range []string{"", " ", "\x1d", "#035", "^]"} {
+			for _, enriched := range []string{"", `UID="root"`, "ARCH=x86_64 SYSCALL=open", "ID=1", "x"} {
+				bodies = append(bodies, []byte(own+sep+enriched))
+			}
+		}
+	}
+	n := 0
+	for _, a := range bodies {
+		for _, b := range bodies {
+			x, _ := splitEnriched(a)
+			y, _ := splitEnriched(b)
+			if !differ(a, b) {
+				continue
+			}
+			if n++; bytes.Equal(x, y) {
+				t.Errorf("%q and %q", a, b)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("none differ")
+	}
+}

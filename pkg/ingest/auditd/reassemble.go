@@ -233,7 +233,7 @@ func (r *Reassembler) remember(u *Unit, n int) {
 func same(recs []*Record, rec *Record) int {
 	for i := len(recs) - 1; i >= 0; i-- {
 		r := recs[i]
-		if r.Type != rec.Type {
+		if r.Type != rec.Type || differ(r.Body, rec.Body) {
 			continue
 		}
 		r.Split()
@@ -244,6 +244,24 @@ func same(recs []*Record, rec *Record) int {
 	}
 	return -1
 }
+
+// differ reports whether two bodies differ where no enrichment has begun in
+// either, which then need not be cut off: "item=0 name=" and "item=1 name=". It
+// begins with a capital, or with what separates it, neither of which comes so far.
+func differ(a, b []byte) bool {
+	for i := range min(len(a), len(b)) {
+		c, d := a[i], b[i]
+		switch {
+		case c != d:
+			return (isLower(c) || isDigit(c)) && (isLower(d) || isDigit(d))
+		case !isLower(c) && !isDigit(c) && c != '=' && c != ' ':
+			return false
+		}
+	}
+	return false
+}
+
+func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
 
 // prefer decides which of two copies is kept: the one that says more, else
 // the one whose file's name sorts first.
