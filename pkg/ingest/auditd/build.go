@@ -66,7 +66,7 @@ func (b *Builder) Begin(recs []*Record, ev *Event) {
 
 	sys, main := choose(ev.Records)
 	b.setType(ev, sys, main)
-	b.other = outer{}
+	b.other.empty()
 	b.readSyscall(ev, sys)
 	b.main.read(ev, main)
 	b.fill(ev, sys, main)

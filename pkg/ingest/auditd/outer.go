@@ -16,6 +16,14 @@ type outer struct {
 	oldSes, oldAUID                 []byte
 	inner                           []byte // text of msg='...'
 	message
+	used bool // something may have been read
+}
+
+// empty takes everything out of o. Most events need one of a Builder's three.
+func (o *outer) empty() {
+	if o.used {
+		*o = outer{}
+	}
 }
 
 // message is what a program's message says; some of it a kernel's record says too.
@@ -23,10 +31,11 @@ type message struct{ op, acct, exe, hostname, addr, term, res []byte }
 
 // read reads record at, where there is one.
 func (o *outer) read(ev *Event, at int) {
-	*o = outer{}
+	o.empty()
 	if at < 0 {
 		return
 	}
+	o.used = true
 	f := fields{b: ev.Records[at].Body}
 	_ = f.plain("pid=", &o.pid) && f.plain(" uid=", &o.uid) && f.plain(" auid=", &o.auid) && f.plain(" ses=", &o.ses) // audit_log_user_recv_msg
 	o.readOn(ev, f)
@@ -35,10 +44,11 @@ func (o *outer) read(ev *Event, at int) {
 // readSyscall reads the event's SYSCALL record, where there is one.
 func (b *Builder) readSyscall(ev *Event, at int) {
 	o := &b.self
-	*o = outer{}
+	o.empty()
 	if at < 0 {
 		return
 	}
+	o.used = true
 	f := fields{b: ev.Records[at].Body}
 	b.syscallOrder(&f)
 	o.readOn(ev, f)
@@ -249,7 +259,6 @@ func (b *Builder) fill(ev *Event, sys, main int) {
 // borrow fills what the characterising record of an event without SYSCALL does
 // not say from its other records (AVC has no ses, but a CONFIG_CHANGE may).
 func (b *Builder) borrow(ev *Event, main int) {
-	b.other = outer{}
 	for i := range ev.Records {
 		if i == main || part(ev.Records[i].Type) {
 			continue
@@ -292,7 +301,8 @@ func (b *Builder) claims(ev *Event, main int) {
 	op, acct, addr, host, term, res := m.op, m.acct, m.addr, m.hostname, m.term, m.res
 	if m.inner != nil {
 		in := &b.other
-		*in = outer{}
+		in.empty()
+		in.used = true
 		f := fields{b: m.inner}
 		in.inOrder(&f)
 		for name, v, ok := f.next(); ok; name, v, ok = f.next() {
