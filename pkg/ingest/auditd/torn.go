@@ -54,7 +54,7 @@ func secondHead(line []byte) int {
 		}
 		at := from + i
 		from = at + 1
-		if !bytes.HasSuffix(line[:at], []byte("audit")) {
+		if at < len("audit") || string(line[at-len("audit"):at]) != "audit" {
 			continue
 		}
 		if heads++; heads == 1 {
