@@ -58,6 +58,11 @@ func copyShort(d []byte, s string) uint64 {
 //
 // Nearly all strings stand for themselves: s is copied as it is, and looked at
 // while it passes. If something in it was special it is written once more.
+//
+// Its text is not put into its callers: what is short enough without it is put
+// into theirs, where keys are constants, which are copied without a call.
+//
+//go:noinline
 func appendString(dst []byte, s string) []byte {
 	at, n := len(dst), len(s)
 	if cap(dst)-at < n+2 {
