@@ -121,11 +121,23 @@ func (t *SessionTracker) decideAlone(s *session) {
 		t.decideNone(s, "conflict: "+s.Disputed[0])
 	case known && !ssh:
 		t.decide(s, decision{attribution: schema.Local})
-	case known && (s.Acct != "" || s.Addr != ""):
+	case known && (s.Acct != "" || s.Addr != "") && s.vouched():
 		t.decide(s, decision{attribution: schema.ByAudit})
 	default:
 		t.decideNone(s, reasonNoLogin)
 	}
+}
+
+// vouched reports whether enough is known of the session's opener to believe
+// what a record of it claims. A record whose ses= lost a digit makes a session
+// of its own, and names a login of another: the address of an sshd that was
+// started from within a session, say. So a CRED_ACQ or USER_LOGIN of a process
+// that no record shows to be the leader is not believed alone, where the log
+// has the LOGINs of lower ids and lacks this one's. Where it has none of them
+// it begins in the middle of the session, and whatever comes first is true.
+func (s *session) vouched() bool {
+	login := s.Terminal != "" && s.Terminal != "ssh" // a USER_LOGIN names it
+	return s.Leader != 0 || s.After.IsZero() || len(s.Children) > 1 || len(s.Children) == 1 && login
 }
 
 // revoke takes the name off a session whose later records contradict it.
