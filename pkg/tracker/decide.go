@@ -121,7 +121,7 @@ func (t *SessionTracker) decideAlone(s *session) {
 		t.decideNone(s, "conflict: "+s.Disputed[0])
 	case known && !ssh:
 		t.decide(s, decision{attribution: schema.Local})
-	case known && (s.Acct != "" || s.Addr != "") && s.vouched():
+	case known && (s.Acct != "" || s.Addr != "") && s.vouched() && t.fits(s):
 		t.decide(s, decision{attribution: schema.ByAudit})
 	default:
 		t.decideNone(s, reasonNoLogin)
@@ -138,6 +138,16 @@ func (t *SessionTracker) decideAlone(s *session) {
 func (s *session) vouched() bool {
 	login := s.Terminal != "" && s.Terminal != "ssh" // a USER_LOGIN names it
 	return s.Leader != 0 || s.After.IsZero() || len(s.Children) > 1 || len(s.Children) == 1 && login
+}
+
+// fits reports whether a session whose LOGIN is lost stands where its id has
+// to: ids rise, and each is given out once. A clock that was set back upsets
+// that; whoever follows the logs learns it too late.
+func (t *SessionTracker) fits(s *session) bool {
+	if s.ByLogin || !t.opt.Steady {
+		return true
+	}
+	return t.sessions[s.ID] == s && s.After.Sub(s.First) <= eventSlack
 }
 
 // revoke takes the name off a session whose later records contradict it.

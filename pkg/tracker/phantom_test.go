@@ -60,3 +60,39 @@ func TestOneRecordIsNoSession(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionIDsRise: a session whose LOGIN is lost was there before a LOGIN
+// with its own or a lower id. It is none: its records' ses= was damaged, which
+// are those of a login of another session.
+func TestSessionIDsRise(t *testing.T) {
+	t.Parallel()
+	nested := func(ses int) []*auditd.Event {
+		return []*auditd.Event{
+			richPAM(t, "USER_START", 2, ses, 9, at(5), sshdExe, "session_open", "core", "127.0.0.1"),
+			richPAM(t, "USER_END", 9, ses, 9, at(8), sshdExe, "session_close", "core", "127.0.0.1")}
+	}
+	for _, test := range []struct {
+		name   string
+		ses    int
+		later  *auditd.Event
+		steady bool
+		want   string
+	}{
+		{"its own id comes later", 7, richLogin(t, 30, 7, 40, at(30)), true, "3  none: no login"},
+		{"a lower id comes later", 17, richLogin(t, 30, 7, 40, at(30)), true, "3  none: no login"},
+		{"a higher one does", 7, richLogin(t, 30, 8, 40, at(30)), true, "3 core 127.0.0.1 audit"},
+		{"the clock was set back", 17, richLogin(t, 30, 7, 40, at(30)), false, "3 core 127.0.0.1 audit"},
+	} {
+		w := newWritten()
+		opt := liveOptions()
+		opt.Steady = test.steady
+		st := sessiontracker.New(auditevent.NewAuditEventWriter(w), nil, opt)
+		learnAll(st, richLogin(t, 1, 6, 3, at(0)))
+		learnAll(st, nested(test.ses)...)
+		learnAll(st, test.later)
+		st.Resolve()
+		feed(t, st, richExec(t, 3, test.ses, 12, at(6)))
+		t.Log(test.name)
+		actions(t, w, test.want)
+	}
+}
