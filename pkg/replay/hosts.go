@@ -55,21 +55,23 @@ func resolveHosts(nodes []node, forced string, roots map[int]*root.Root) ([]host
 	}
 	f := newHostFinder(nodes, roots)
 	found := make(map[hostKey]*host)
+	names := make(map[hostKey]map[string]int)
 	var keys []hostKey
 	for i := range nodes {
 		k := f.keyOf(&nodes[i])
 		h := found[k]
 		if h == nil {
 			h = &host{group: k.group, root: f.roots[k.group]}
-			found[k] = h
+			found[k], names[k] = h, make(map[string]int)
 			keys = append(keys, k)
 		}
 		if h.root == nil || f.alone[k.group] || f.canonical[nodes[i].name] == k.name {
-			h.name = betterName(h.name, nodes[i].name)
+			names[k][nodes[i].name] += nodes[i].count
 		}
 		h.machine = max(h.machine, nodes[i].machine)
 	}
-	for _, h := range found {
+	for k, h := range found {
+		h.name = bestName(names[k])
 		h.fromRoot()
 	}
 	slices.SortFunc(keys, func(a, b hostKey) int {
@@ -243,12 +245,17 @@ func groupNames(nodes []node, canonical map[string]string) map[int]map[string]bo
 	return out
 }
 
-// betterName prefers the name that says more.
-func betterName(a, b string) string {
-	if len(b) > len(a) || len(b) == len(a) && b < a && b != "" {
-		return b
+// bestName picks, of the names of one host and how often each was said, the one
+// that says most. Of those that are as long it is the most frequent: in one
+// record a letter's case may be damage.
+func bestName(count map[string]int) string {
+	best := ""
+	for _, name := range slices.Sorted(maps.Keys(count)) {
+		if len(name) > len(best) || len(name) == len(best) && count[name] > count[best] {
+			best = name
+		}
 	}
-	return a
+	return best
 }
 
 // canonicalNames maps each name to what it is compared by.
