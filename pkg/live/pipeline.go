@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,7 +69,8 @@ type Pipeline struct {
 	enc *rewriter
 	w   *auditevent.EventWriter
 
-	name    string // of the host
+	name    string         // of the host
+	names   map[string]int // how often each was said, until it is settled
 	machine string
 	named   bool
 	sources map[string]*ingest.Source
@@ -253,15 +255,29 @@ func pathOf(s *ingest.Source) string {
 }
 
 // nameHost takes a name of the host. Before the first event is written the
-// name that says most is taken, afterwards it stays.
+// name that says most is taken, of those that are as long the most frequent,
+// of these the smaller one; afterwards it stays. One damaged letter is a
+// spelling of its own.
 func (p *Pipeline) nameHost(name, machine string) {
-	if p.machine == "" && machine != "" && !p.anyReady() {
+	p.named = true
+	if p.anyReady() {
+		p.names = nil
+		return
+	}
+	if p.machine == "" {
 		p.machine = machine
 	}
-	if p.opt.Host == "" && !p.anyReady() && (len(name) > len(p.name) || len(name) == len(p.name) && name < p.name) {
+	if p.opt.Host != "" {
+		return
+	}
+	if p.names == nil {
+		p.names = make(map[string]int)
+	}
+	p.names[name]++
+	more := cmp.Or(cmp.Compare(len(name), len(p.name)), cmp.Compare(p.names[name], p.names[p.name]), cmp.Compare(p.name, name))
+	if more > 0 {
 		p.name = name
 	}
-	p.named = true
 }
 
 func (p *Pipeline) anyReady() bool {

@@ -21,6 +21,7 @@ import (
 // the pipeline is used again.
 type State struct {
 	Name    string         `json:"name,omitempty"`
+	Names   map[string]int `json:"names,omitempty"`
 	Machine string         `json:"machine,omitempty"`
 	Named   bool           `json:"named,omitempty"`
 	Sources []savedSource  `json:"sources"`
@@ -129,7 +130,7 @@ type savedLogin struct {
 
 // Save gives the state.
 func (p *Pipeline) Save() (*State, error) {
-	s := &State{Name: p.name, Machine: p.machine, Named: p.named, AuditAt: p.auditAt, SSHDAt: p.sshdAt, Said: p.said, First: p.first,
+	s := &State{Name: p.name, Names: p.names, Machine: p.machine, Named: p.named, AuditAt: p.auditAt, SSHDAt: p.sshdAt, Said: p.said, First: p.first,
 		Swept: p.swept, Counts: p.Counts}
 	number := make(map[*boot]int)
 	for i, b := range p.boots {
@@ -229,7 +230,7 @@ func Restore(s *State, w auditevent.EventEncoder, opt Options) (*Pipeline, error
 	}
 	p := New(w, opt)
 	if p.opt.Host == "" {
-		p.name = s.Name
+		p.name, p.names = s.Name, s.Names
 	}
 	if p.opt.MachineID == "" {
 		p.machine = s.Machine
