@@ -12,6 +12,12 @@ import (
 // without any other failure being logged, as is usual at LogLevel INFO.
 const closedEarly = "closed before authentication succeeded"
 
+// Other reasons that more than one line gives.
+const (
+	unknownReason = "invalid user"
+	tooManyReason = "too many authentication failures"
+)
+
 // handle does what one line says to its connection.
 func (c *Connections) handle(k *connection, in *input) {
 	l := in.l
@@ -28,8 +34,10 @@ func (c *Connections) handle(k *connection, in *input) {
 		k.refuse(in)
 	case Accepted:
 		c.accept(k, in)
-	case Failed, MaxTries:
+	case Failed:
 		c.fail(k, in)
+	case MaxTries:
+		c.tooMany(k, in)
 	case Denied:
 		c.deny(k, in)
 	case Partial:
@@ -149,7 +157,7 @@ func (k *connection) merge(g *Login) {
 func (c *Connections) fail(k *connection, in *input) {
 	g := c.decision(k, in)
 	if in.l.InvalidUser {
-		g.Reason = "invalid user"
+		g.Reason = unknownReason
 	}
 	if k.Named != nil {
 		g.Also = append(g.Also, k.Named.Pos)
@@ -159,7 +167,7 @@ func (c *Connections) fail(k *connection, in *input) {
 		g.Reason = k.Denied.Line.Reason
 	}
 	if in.l.Kind == MaxTries {
-		g.Reason = "too many authentication failures"
+		g.Reason = tooManyReason
 	} else if n := len(k.Refusals); n > 0 && k.Refusals[n-1].applies(in.l) {
 		r := k.Refusals[n-1]
 		g.Also = append(g.Also, r.places()...)
@@ -183,10 +191,33 @@ func (c *Connections) failed(k *connection, g *Login, emit func(Change)) {
 	emit(Change{Decided, g})
 }
 
+// sameAttempt is how far apart the lines of one attempt stand at most: sshd
+// makes the answer to a failed one wait about as long again as it took, up to
+// 5 s. A follower of the log waits that long with the Failed line.
+const sameAttempt = 5 * time.Second
+
+// tooMany takes the line that ends a connection after MaxAuthTries failures.
+// The process without privileges logs it of the attempt that has just failed,
+// of which the monitor has logged Failed before, if its level let it (at INFO it
+// does not for the keys of a valid user): it is no attempt of its own then.
+// Why that one failed says more than how many did before.
+func (c *Connections) tooMany(k *connection, in *input) {
+	g := k.LastFail
+	if g == nil || len(k.Refusals) > 0 || g.Account != in.l.Account || in.m.Time.Sub(g.Time) >= sameAttempt {
+		c.fail(k, in)
+		return
+	}
+	if g.Reason == "" || g.Reason == unknownReason {
+		g.Reason = tooManyReason
+	}
+	g.Also = append(g.Also, in.pos)
+	in.emit(Change{Learned, g})
+}
+
 // deny takes a refusal that ends the connection. PAM's comes after the Failed
 // line of the same attempt, where that is logged.
 func (c *Connections) deny(k *connection, in *input) {
-	if g := k.LastFail; g != nil && g.Account == in.l.Account && in.m.Time.Sub(g.Time) < 5*time.Second {
+	if g := k.LastFail; g != nil && g.Account == in.l.Account && in.m.Time.Sub(g.Time) < sameAttempt {
 		g.Reason = strings.Clone(in.l.Reason)
 		g.Also = append(g.Also, in.pos)
 		in.emit(Change{Learned, g})

@@ -87,14 +87,14 @@ func (c *Connections) closeEarly(k *connection, in *input) {
 		return
 	}
 	if l.Kind == Kicked && strings.HasPrefix(l.Reason, "Too many authentication failures") && k.LastFail != nil &&
-		k.LastFail.Reason == "too many authentication failures" {
+		k.LastFail.Reason == tooManyReason {
 		return
 	}
 	end := c.decision(k, in)
 	end.Reason, end.Method = closedEarly, ""
 	switch {
 	case l.Kind == Kicked && strings.HasPrefix(l.Reason, "Too many authentication failures"):
-		end.Reason = "too many authentication failures"
+		end.Reason = tooManyReason
 	case l.Kind == Expired:
 		end.Error = "timeout before authentication"
 	case l.Kind == Killed:

@@ -122,8 +122,36 @@ var stories = []struct{ name, log, want string }{
 		`1 10 Failed password for bob from 1.2.3.4 port 5 ssh2
 2 10 error: maximum authentication attempts exceeded for bob from 1.2.3.4 port 5 ssh2 [preauth]
 2 10 Disconnecting authenticating user bob 1.2.3.4 port 5: Too many authentication failures [preauth]`,
-		`1 -failed bob 1.2.3.4:5 password
-2 -failed bob 1.2.3.4:5 too many authentication failures`,
+		`1,2 -failed bob 1.2.3.4:5 password too many authentication failures`,
+	},
+	{
+		"too many of which no Failed is logged, as of keys at INFO, or none of the last",
+		`1 10 error: maximum authentication attempts exceeded for bob from 1.2.3.4 port 5 ssh2 [preauth]
+1 10 Disconnecting authenticating user bob 1.2.3.4 port 5: Too many authentication failures [preauth]
+2 20 Failed password for bob from 1.2.3.4 port 6 ssh2
+9 20 error: maximum authentication attempts exceeded for bob from 1.2.3.4 port 6 ssh2 [preauth]
+9 20 Disconnecting authenticating user bob 1.2.3.4 port 6: Too many authentication failures [preauth]`,
+		`1 -failed bob 1.2.3.4:5 too many authentication failures
+3 -failed bob 1.2.3.4:6 password
+4 -failed bob 1.2.3.4:6 too many authentication failures`,
+	},
+	{
+		"too many at VERBOSE, the last with a reason of its own",
+		`0 10 Failed publickey for bob from 1.2.3.4 port 5 ssh2: ED25519 SHA256:k
+0 10 error: Certificate invalid: expired
+1 10 Failed publickey for bob from 1.2.3.4 port 5 ssh2: ED25519-CERT SHA256:k ID b (serial 1) CA RSA SHA256:c
+1 10 error: maximum authentication attempts exceeded for bob from 1.2.3.4 port 5 ssh2 [preauth]
+1 10 Disconnecting authenticating user bob 1.2.3.4 port 5: Too many authentication failures [preauth]`,
+		`1 -failed bob 1.2.3.4:5 publickey SHA256:k
+3,2,4 -failed bob 1.2.3.4:5 publickey SHA256:k certificate invalid: expired`,
+	},
+	{
+		"too many for an unknown account",
+		`0 10 Invalid user eve from 1.2.3.4 port 5
+1 10 Failed password for invalid user eve from 1.2.3.4 port 5 ssh2
+1 10 error: maximum authentication attempts exceeded for invalid user eve from 1.2.3.4 port 5 ssh2 [preauth]
+1 10 Disconnecting invalid user eve 1.2.3.4 port 5: Too many authentication failures [preauth]`,
+		`2,1,3 -failed eve? 1.2.3.4:5 password too many authentication failures`,
 	},
 	{
 		"scans name nobody",
