@@ -19,7 +19,7 @@ var rooms = []string{
 	"pkg/live", "pkg/explain", "pkg/verify", "pkg/report/html", "pkg/report", "pkg/manifest",
 	"pkg/replay", "pkg/tracker",
 	"pkg/ingest/root", "pkg/ingest/follow", "pkg/ingest/journal", "pkg/ingest/syslog", "pkg/ingest/sshd", "pkg/ingest/auditd", "pkg/ingest/keys",
-	"pkg/ingest", "pkg/prose", "pkg/safe", "pkg/schema/schematest", "pkg/schema", "pkg/synth",
+	"pkg/spool/spooltest", "pkg/spool", "pkg/ingest", "pkg/prose", "pkg/safe", "pkg/schema/schematest", "pkg/schema", "pkg/synth",
 }
 
 // TestImportsPointOneWay holds the graph of the packages.

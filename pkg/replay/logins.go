@@ -71,7 +71,7 @@ func (r *run) readLogins() error {
 		l := &r.logins[i]
 		l.next = lives.end(bootKey{l.host, l.boot}, l)
 	}
-	return r.refused.spool.err
+	return r.refused.spool.Err()
 }
 
 // collector takes what Connections find out about one boot.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"auditreplay/pkg/ingest/sshd"
+	"auditreplay/pkg/spool"
 )
 
 // refusals are the logins that were refused. A host that the whole world tries
@@ -12,8 +13,8 @@ import (
 // nothing more can be learnt of them; in memory each has 48 bytes of its own.
 type refusals struct {
 	blocks [][]refusal
-	spool  spool
-	code   loginCode
+	spool  spool.Spool
+	code   spool.Code
 	buf    []byte
 
 	open  []openRefusal // that may still change
@@ -61,9 +62,9 @@ func (fs *refusals) settle(conns map[bootKey]*sshd.Connections) {
 			kept = append(kept, o)
 			continue
 		}
-		fs.buf = fs.code.append(fs.buf[:0], o.Login)
+		fs.buf = fs.code.Append(fs.buf[:0], func(c *spool.Code) { codeLogin(c, o.Login) })
 		f := refusal{sec: o.Time.Unix(), nsec: int32(o.Time.Nanosecond()), pid: int64(o.PID),
-			host: int32(o.key.host), boot: int32(o.key.boot), spooled: fs.spool.add(fs.buf)}
+			host: int32(o.key.host), boot: int32(o.key.boot), spooled: fs.spool.Add(fs.buf)}
 		if n := len(fs.blocks); n == 0 || len(fs.blocks[n-1]) == refusalBlock {
 			fs.blocks = append(fs.blocks, make([]refusal, 0, refusalBlock))
 		}
@@ -87,11 +88,12 @@ func (fs *refusals) at(i int) *refusal { return &fs.blocks[i/refusalBlock][i%ref
 
 // get gives the whole of one.
 func (fs *refusals) get(i int) (*sshd.Login, error) {
-	b, err := fs.spool.get(fs.at(i).spooled)
+	b, err := fs.spool.Get(fs.at(i).spooled)
 	if err != nil {
 		return nil, err
 	}
-	return fs.code.read(b)
+	g := new(sshd.Login)
+	return g, fs.code.Read(b, func(c *spool.Code) { codeLogin(c, g) })
 }
 
-func (fs *refusals) close() { fs.spool.close() }
+func (fs *refusals) close() { fs.spool.Close() }

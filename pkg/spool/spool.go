@@ -1,4 +1,6 @@
-package replay
+// Package spool keeps what is too much for memory and will be asked for again
+// in a temporary file: pieces of bytes, and a code that writes structs as such.
+package spool
 
 import (
 	"encoding/binary"
@@ -10,10 +12,10 @@ import (
 	"auditreplay/pkg/ingest"
 )
 
-// spool keeps pieces of bytes and gives each of them again, by where it is.
+// Spool keeps pieces of bytes and gives each of them again, by where it is.
 // The last of them are in memory, the others in a temporary file that has no
-// name. The zero value is empty.
-type spool struct {
+// name. The zero value is empty. It is for one goroutine.
+type Spool struct {
 	file *os.File
 	end  int64  // of the file
 	tail []byte // what follows the file
@@ -24,16 +26,16 @@ type spool struct {
 }
 
 // maxTail is how many bytes a spool has in memory before it writes them, and
-// spoolWindow how many it reads at once.
+// Window how many it reads at once.
 const (
-	maxTail     = 1 << 20
-	spoolWindow = 1 << 16
+	maxTail = 1 << 20
+	Window  = 1 << 16
 )
 
 var errSpool = errors.New("temporary file: not what was written")
 
-// add keeps a copy of b and says where.
-func (s *spool) add(b []byte) (at int64) {
+// Add keeps a copy of b and says where. An error is that of the next Get.
+func (s *Spool) Add(b []byte) (at int64) {
 	if len(s.tail) >= maxTail {
 		s.flush()
 	}
@@ -43,7 +45,7 @@ func (s *spool) add(b []byte) (at int64) {
 	return at
 }
 
-func (s *spool) flush() {
+func (s *Spool) flush() {
 	if s.file == nil && s.err == nil {
 		s.file, s.err = ingest.TempFile("")
 	}
@@ -55,14 +57,14 @@ func (s *spool) flush() {
 	s.tail = s.tail[:0]
 }
 
-func (s *spool) fail(err error) {
+func (s *Spool) fail(err error) {
 	if s.err == nil && err != nil {
 		s.err = fmt.Errorf("temporary file: %w", err)
 	}
 }
 
-// get gives the piece at a place. It is valid until the next call of s.
-func (s *spool) get(at int64) ([]byte, error) {
+// Get gives the piece at a place. It is valid until the next call of s.
+func (s *Spool) Get(at int64) ([]byte, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
@@ -74,7 +76,7 @@ func (s *spool) get(at int64) ([]byte, error) {
 			return b, nil
 		}
 	}
-	for size := spoolWindow; ; {
+	for size := Window; ; {
 		if cap(s.window) < size {
 			s.window = make([]byte, size)
 		}
@@ -101,10 +103,13 @@ func piece(b []byte) ([]byte, error) {
 	return b[size : size+int(n)], nil
 }
 
-// close forgets all.
-func (s *spool) close() {
+// Err is the first error of any call.
+func (s *Spool) Err() error { return s.err }
+
+// Close forgets all.
+func (s *Spool) Close() {
 	if s.file != nil {
 		s.file.Close()
 	}
-	*s = spool{}
+	*s = Spool{}
 }
