@@ -52,6 +52,9 @@ type Options struct {
 	Known func(Log) error
 }
 
+// hold is how many sessions are held in memory, all that is known of them.
+var hold = 1 << 14
+
 // run is one replay.
 type run struct {
 	opt      Options
@@ -64,6 +67,7 @@ type run struct {
 	refused  refusals
 	ends     map[bootKey]*endings
 	trackers map[bootKey]*tracker.SessionTracker
+	store    *tracker.Store // of all of them; nil: they keep all in memory
 	joined   bool
 	items    []item
 	nextItem int64 // when the first of them is, in milliseconds since the epoch
@@ -97,6 +101,10 @@ func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Sum
 	r.scan.ahead = opt.Workers != 1
 	defer r.scan.facts.close()
 	defer r.refused.close()
+	if opt.Observer == nil {
+		r.store = tracker.NewStore(hold)
+		defer r.store.Close()
+	}
 	r.addInputs(sources)
 	for _, step := range []func() error{r.readAll, r.conclude, r.readLogins, r.join, r.conclusions, r.emit} {
 		if err := step(); err != nil {
@@ -210,6 +218,9 @@ func (r *run) join() error {
 	for _, t := range r.trackers {
 		t.Resolve()
 	}
+	if r.store != nil && r.store.Err() != nil {
+		return r.store.Err()
+	}
 	r.joined = true
 	if err := r.makeItems(); err != nil {
 		return err
@@ -225,7 +236,7 @@ func (r *run) tracker(key bootKey) *tracker.SessionTracker {
 		h := &r.hosts[key.host]
 		opt := tracker.Options{Host: h.name, MachineID: h.machine, Boot: h.boots[key.boot].id,
 			KeepUnjoined: true, Raw: r.opt.Raw, Transient: r.opt.Transient, AllHaveSes: !r.scan.frags,
-			Steady: h.boots[key.boot].steady, Paths: r.opt.Paths, Terse: r.scan.observer == nil,
+			Steady: h.boots[key.boot].steady, Paths: r.opt.Paths, Terse: r.store != nil, Store: r.store,
 			Names: r.keyNames(h), UserNames: r.userNames(h)}
 		if r.counted.chooser != nil {
 			opt.Wanted = r.counted.wanted

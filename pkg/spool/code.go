@@ -38,6 +38,9 @@ func (c *Code) Read(b []byte, fields func(*Code)) error {
 	return nil
 }
 
+// Text is what was read last: the strings that were read are parts of it.
+func (c *Code) Text() string { return c.text }
+
 // Uint keeps a number that is mostly small.
 func (c *Code) Uint(v *uint64) {
 	if !c.reading {

@@ -68,6 +68,9 @@ func (s *Spool) Get(at int64) ([]byte, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
+	if at < 0 || at > s.end+int64(len(s.tail)) {
+		return nil, errSpool
+	}
 	if at >= s.end {
 		return piece(s.tail[at-s.end:])
 	}

@@ -79,7 +79,7 @@ func (t *SessionTracker) Decisions() ([]SessionDecision, []LoginDecision) {
 		return &d
 	}
 	var sessions []SessionDecision
-	for _, s := range t.sessionList() {
+	for s := range t.each(t.sessionList()) {
 		d := SessionDecision{ID: s.ID, Boot: t.opt.Boot, Leader: s.Leader, Opened: s.Opened, Closed: s.Closed, HasLogin: s.ByLogin,
 			AUID: s.AUID, Exe: s.Exe, Account: s.account(t), Address: s.Addr, Port: s.Port, Terminal: s.Terminal,
 			Records: slices.Clone(s.cited), Disputed: slices.Clone(s.Disputed), Rejected: rejections(s.rejected)}
@@ -110,7 +110,7 @@ func (t *SessionTracker) decisionOf(l *login) LoginDecision {
 	}
 	switch {
 	case l.session != nil:
-		d.Session = l.session.ID
+		d.Session = t.use(l.session).ID
 	case l.Shares:
 		d.Session = t.sharedSession(l)
 	case l.conflicted():
@@ -129,7 +129,7 @@ func (t *SessionTracker) decisionOf(l *login) LoginDecision {
 
 // sharedSession finds the session that a login shares.
 func (t *SessionTracker) sharedSession(l *login) string {
-	for _, s := range t.sessionList() {
+	for s := range t.each(t.sessionList()) {
 		for _, n := range s.nested {
 			if n.login == l {
 				return s.ID

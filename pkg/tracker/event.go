@@ -46,6 +46,7 @@ func unset(ses string) bool {
 func (t *SessionTracker) Event(ev *auditd.Event) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.rest()
 	return t.stuck(t.event(ev))
 }
 
@@ -70,6 +71,9 @@ func (t *SessionTracker) event(ev *auditd.Event) error {
 		return t.eventOfNone(ev, ses, owner)
 	}
 	s := t.at(ses, at)
+	if err := t.lost(); err != nil {
+		return err
+	}
 	if ev.Type == auparse.AUDIT_LOGIN && ev.Result != "fail" && ev.Ses != "" {
 		if s != nil && !s.takes(ev, at) {
 			if err := t.closeSession(s); err != nil {
@@ -86,7 +90,7 @@ func (t *SessionTracker) event(ev *auditd.Event) error {
 		s = t.open(ses)
 	}
 	if s.First.IsZero() {
-		s.First = at
+		s.hear(at)
 	}
 	if s.Known || s.Decided {
 		return t.auditEventWithSession(ev, s)

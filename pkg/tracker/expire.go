@@ -49,21 +49,17 @@ func (t *SessionTracker) decideUnclaimed(s *session) {
 // forget takes a session out of the tracker.
 func (t *SessionTracker) forget(s *session) {
 	clear(t.recent[:])
-	left := slices.DeleteFunc(t.byLeader[s.Leader], func(o *session) bool { return o == s })
-	if len(left) == 0 {
-		delete(t.byLeader, s.Leader)
-	} else {
-		t.byLeader[s.Leader] = left
-	}
-	if t.sessions[s.ID] == s {
+	t.byLeader.remove(s.Leader, s)
+	newest := t.sessions.get(s.ID)
+	if newest == s {
 		if s.older != nil {
-			t.sessions[s.ID] = s.older
+			t.sessions.set(s.ID, s.older)
 		} else {
-			delete(t.sessions, s.ID)
+			t.sessions.delete(s.ID)
 		}
 		return
 	}
-	for n := t.sessions[s.ID]; n != nil; n = n.older {
+	for n := newest; n != nil; n = n.older {
 		if n.older == s {
 			n.older = s.older
 		}

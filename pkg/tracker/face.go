@@ -51,7 +51,9 @@ func (t *SessionTracker) face(s *session) *face {
 		t.faced = append(t.faced, s)
 		return s.face
 	}
-	t.faced[t.oldest].face = nil
+	if old := t.faced[t.oldest]; old.body != nil {
+		old.face = nil
+	}
 	t.faced[t.oldest] = s
 	t.oldest = (t.oldest + 1) % maxFaces
 	return s.face

@@ -9,11 +9,11 @@ import "slices"
 func (t *SessionTracker) Forget(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.sessions[id]
+	s := t.sessions.get(id)
 	if s == nil || !s.Decided || len(s.held) > 0 {
 		return
 	}
-	for ; s != nil; s = t.sessions[id] {
+	for ; s != nil; s = t.sessions.get(id) {
 		gone := []*login{s.login}
 		for _, n := range s.nested {
 			gone = append(gone, n.login)

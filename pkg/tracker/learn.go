@@ -2,7 +2,6 @@ package tracker
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,15 +14,14 @@ import (
 func (t *SessionTracker) Learn(f *auditd.Fact) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.rest()
 	if !f.HasSes || f.Ses == auditd.UnsetID || f.Type == auparse.AUDIT_LOGIN && !f.OK {
 		return
 	}
-	var digits [10]byte
-	id := strconv.AppendUint(digits[:0], uint64(f.Ses), 10)
-	s := t.sessions[string(id)]
+	s := t.use(t.sessions.numbers[f.Ses])
 	at := time.UnixMilli(f.Millis).UTC()
 	if s == nil || f.Type == auparse.AUDIT_LOGIN && !s.opensWith(f.PID, at, f.Serial) {
-		s = t.open(string(id))
+		s = t.open(utoa(f.Ses))
 	}
 	t.learn(s, f)
 }
@@ -31,9 +29,7 @@ func (t *SessionTracker) Learn(f *auditd.Fact) {
 // learn takes over what one record says of s. The record's ses= is its id.
 func (t *SessionTracker) learn(s *session, f *auditd.Fact) {
 	at := time.UnixMilli(f.Millis).UTC()
-	if s.First.IsZero() || at.Before(s.First) {
-		s.First = at
-	}
+	s.hear(at)
 	if f.AUID != auditd.UnsetID && (s.AUID == "" || f.Type == auparse.AUDIT_LOGIN) {
 		s.AUID = utoa(f.AUID)
 	}
@@ -50,7 +46,7 @@ func (t *SessionTracker) learn(s *session, f *auditd.Fact) {
 		t.rises(s)
 	}
 	if s.Leader != leader {
-		t.byLeader[s.Leader] = append(t.byLeader[s.Leader], s)
+		t.byLeader.add(s.Leader, s)
 	}
 }
 
@@ -58,7 +54,7 @@ func (s *session) learn(f *auditd.Fact, at time.Time) {
 	switch f.Type {
 	case auparse.AUDIT_LOGIN:
 		if !s.ByLogin {
-			s.Leader, s.Opened, s.ByLogin, s.Serial = f.PID, at, true, f.Serial
+			s.Leader, s.Opened, s.ByLogin, s.Serial, s.began = f.PID, at, true, f.Serial, f.Millis
 			s.cite("LOGIN", f.Pos)
 		}
 	case auparse.AUDIT_SYSCALL: // of the LOGIN

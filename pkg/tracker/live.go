@@ -70,11 +70,11 @@ func (t *SessionTracker) joinWaiting(l *login) error {
 			best, apart = s, v.apart
 		}
 	}
-	for _, s := range t.byLeader[l.PID] {
-		try(s)
+	for s := range t.byLeader.of(l.PID) {
+		try(t.use(s))
 	}
 	if d := l.detail; d != nil && d.AuditSes != "" && best == nil {
-		if s := t.sessions[d.AuditSes]; s != nil {
+		if s := t.use(t.sessions.get(d.AuditSes)); s != nil {
 			try(s)
 		}
 	}

@@ -43,6 +43,7 @@ type login struct {
 	own    *face       // of RemoteLogin: what its own event shows
 
 	session  *session // that it opened
+	proven   int      // by Resolve: with how many sessions it is a proven pair
 	rejected []rejection
 }
 

@@ -42,7 +42,7 @@ func (t *SessionTracker) inOpening(s *session, l *login, v verdict) agreement {
 // opening is the session as far as its opening tells, for judge. What other
 // sessions say of its login uid is left out.
 func (s *session) opening(start time.Time) *session {
-	o := &session{claims: s.claims}
+	o := &session{body: &body{claims: s.claims}}
 	o.AUID = ""
 	end := start.Add(Opening).UnixMilli()
 	for _, c := range []struct {
@@ -115,7 +115,7 @@ func (t *SessionTracker) NameSession(d *sshd.Login) {
 
 func (t *SessionTracker) nameSession(l *login) {
 	d := l.detail
-	if l.session != nil || l.Shares || l.conflicted() || !l.named() || t.sessions[d.AuditSes] != nil {
+	if l.session != nil || l.Shares || l.conflicted() || !l.named() || t.sessions.get(d.AuditSes) != nil {
 		return
 	}
 	for _, o := range t.logins {
@@ -123,7 +123,7 @@ func (t *SessionTracker) nameSession(l *login) {
 			return // only one of them can have opened it
 		}
 	}
-	s := &session{claims: claims{ID: d.AuditSes}}
+	s := newSession(d.AuditSes, true)
 	t.bracket(s)
 	if t.judge(s, l).proof {
 		l.Names = s.ID

@@ -15,15 +15,19 @@ const (
 // joinWithoutPID joins logins whose lines carry no pid by account, address and
 // time, where only one session and one login fit each other, even in the wide
 // window: the nearest of several is a guess.
-func (t *SessionTracker) joinWithoutPID(pairs []pair) {
-	fits := func(p pair) bool {
-		ssh, known := p.s.ssh()
-		return p.l.PID == 0 && p.v.against == "" && known && ssh && p.s.login == nil && p.l.session == nil &&
+func (t *SessionTracker) joinWithoutPID(pairs *pairs) {
+	fits := func(p *pair) bool {
+		if p.l.PID != 0 {
+			return false
+		}
+		t.rest()
+		ssh, known := t.use(p.s).ssh()
+		return p.v.against == "" && known && ssh && p.s.login == nil && p.l.session == nil &&
 			p.v.agrees(sameTime) && p.v.agrees(sameAccount) && p.v.agrees(sameAddr) && !p.s.Opened.IsZero() && !p.l.conflicted()
 	}
-	sessions, logins := make(map[*session][]pair), make(map[*login]int)
+	sessions, logins := make(map[*session][]*pair), make(map[*login]int)
 	var order []*session
-	for _, p := range pairs {
+	for p := range pairs.all() {
 		if fits(p) {
 			if len(sessions[p.s]) == 0 {
 				order = append(order, p.s)
@@ -32,7 +36,7 @@ func (t *SessionTracker) joinWithoutPID(pairs []pair) {
 			logins[p.l]++
 		}
 	}
-	for _, s := range order {
+	for s := range t.each(order) {
 		if s.Decided {
 			continue
 		}
@@ -55,14 +59,15 @@ func (t *SessionTracker) joinWithoutPID(pairs []pair) {
 // opened: sshd's own records say so, or the journal names the session. One
 // whose pid opened a session itself did not: a record that says so lost a digit
 // of its pid or session.
-func (t *SessionTracker) findNested() {
+func (t *SessionTracker) findNested(all []*session) {
 	byPID := make(map[int][]*nested)
-	for _, s := range t.sessionList() {
+	for s := range t.each(all) {
 		for _, n := range s.nested {
 			byPID[n.PID] = append(byPID[n.PID], n)
 		}
 	}
 	for _, l := range t.logins {
+		t.rest()
 		for _, n := range byPID[l.PID] {
 			if l.PID != 0 && n.login == nil && within(n.Since, l.At) && !l.conflicted() && t.leaderOf(l) == nil {
 				n.login, l.Shares = l, true
@@ -71,7 +76,7 @@ func (t *SessionTracker) findNested() {
 		if l.Shares || l.detail == nil || l.detail.AuditSes == "" || l.detail.SesConflict || l.PID == 0 {
 			continue
 		}
-		for s := t.sessions[l.detail.AuditSes]; s != nil; s = s.older {
+		for s := t.use(t.sessions.get(l.detail.AuditSes)); s != nil; s = t.use(s.older) {
 			if s.Leader == 0 || s.Leader == l.PID || t.leaderOf(l) != nil {
 				continue
 			}
@@ -82,15 +87,15 @@ func (t *SessionTracker) findNested() {
 			}
 		}
 	}
-	for _, s := range t.sessionList() {
+	for s := range t.each(all) {
 		slices.SortStableFunc(s.nested, func(a, b *nested) int { return a.Since.Compare(b.Since) })
 	}
 }
 
 // leaderOf finds a session that the login's own pid opened at its time.
 func (t *SessionTracker) leaderOf(l *login) *session {
-	for _, s := range t.byLeader[l.PID] {
-		if !s.Opened.IsZero() && within(s.Opened, l.At) {
+	for s := range t.byLeader.of(l.PID) {
+		if t.use(s); !s.Opened.IsZero() && within(s.Opened, l.At) {
 			return s
 		}
 	}

@@ -99,7 +99,7 @@ func (p *processes) ownerOf(ev *auditd.Event, was process, known bool) *login {
 // sessions, a login without one has lost its records instead: its pid may be
 // anybody's.
 func (t *SessionTracker) findOwners(all []*session) {
-	for _, s := range all {
+	for s := range t.each(all) {
 		if ssh, known := s.ssh(); s.login != nil || known && ssh {
 			return
 		}

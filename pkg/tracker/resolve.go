@@ -2,7 +2,9 @@ package tracker
 
 import (
 	"cmp"
+	"iter"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,6 +19,33 @@ type pair struct {
 	v verdict
 }
 
+// pairs are pairs, those of one session one after the other, in blocks that
+// never move.
+type pairs struct{ blocks [][]pair }
+
+const pairBlock = 1 << 12
+
+func (ps *pairs) add(p pair) {
+	n := len(ps.blocks)
+	if n == 0 || len(ps.blocks[n-1]) == pairBlock {
+		ps.blocks = append(ps.blocks, make([]pair, 0, pairBlock))
+		n++
+	}
+	ps.blocks[n-1] = append(ps.blocks[n-1], p)
+}
+
+func (ps *pairs) all() iter.Seq[*pair] {
+	return func(yield func(*pair) bool) {
+		for _, block := range ps.blocks {
+			for i := range block {
+				if !yield(&block[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Resolve decides every session that was learnt and every login that was told,
 // with all of them known. Events that come afterwards wait for nothing.
 func (t *SessionTracker) Resolve() {
@@ -26,29 +55,42 @@ func (t *SessionTracker) Resolve() {
 	t.learnAccounts()
 	t.openNamedSessions()
 	all := t.sessionList()
-	for _, s := range all {
+	for s := range t.each(all) {
 		t.bracket(s)
 	}
-	t.findNested()
+	t.findNested(all)
 	t.usual = t.usualWindow()
 	t.joinPairs(t.pairs(all))
-	for _, s := range all {
+	for s := range t.each(all) {
 		if !s.Decided {
 			t.decideAlone(s)
 		}
 	}
 	t.findOwners(all)
-	for _, s := range all {
+	for s := range t.each(all) {
 		t.shared = t.shared || len(s.nested) > 0
 	}
 	t.resolved = true
+}
+
+// each gives the sessions of a list one after the other, to be looked at until
+// the next is asked for.
+func (t *SessionTracker) each(all []*session) iter.Seq[*session] {
+	return func(yield func(*session) bool) {
+		for _, s := range all {
+			t.rest()
+			if !yield(t.use(s)) {
+				return
+			}
+		}
+	}
 }
 
 // learnAccounts maps login uids to account names by what the log says of
 // sessions that state both, where it always says the same.
 func (t *SessionTracker) learnAccounts() {
 	disputed := make(map[string]bool)
-	for _, s := range t.sessionList() {
+	for s := range t.each(t.sessionList()) {
 		name := s.Name
 		if name == "" {
 			name = s.Acct
@@ -56,10 +98,11 @@ func (t *SessionTracker) learnAccounts() {
 		if s.AUID == "" || name == "" || len(s.Disputed) > 0 {
 			continue
 		}
-		if old, ok := t.accounts[s.AUID]; ok && old != name {
-			disputed[s.AUID] = true
+		if known, ok := t.accounts[s.AUID]; !ok {
+			t.accounts[strings.Clone(s.AUID)] = strings.Clone(name)
+		} else if known != name {
+			disputed[strings.Clone(s.AUID)] = true
 		}
-		t.accounts[s.AUID] = name
 	}
 	for uid := range disputed {
 		delete(t.accounts, uid)
@@ -73,7 +116,7 @@ func (t *SessionTracker) openNamedSessions() {
 		if l.detail == nil || l.detail.AuditSes == "" || l.detail.SesConflict {
 			continue
 		}
-		if t.sessions[l.detail.AuditSes] == nil {
+		if t.rest(); t.sessions.get(l.detail.AuditSes) == nil {
 			t.open(l.detail.AuditSes)
 		}
 	}
@@ -92,9 +135,12 @@ const (
 func (t *SessionTracker) usualWindow() *window {
 	var apart []time.Duration
 	for _, l := range t.logins {
-		for _, s := range t.byLeader[l.PID] {
-			if s.ByLogin && !l.At.IsZero() && within(s.Opened, l.At) {
-				apart = append(apart, s.Opened.Sub(l.At))
+		if l.At.IsZero() {
+			continue
+		}
+		for s := range t.byLeader.of(l.PID) {
+			if opened := time.UnixMilli(s.began); s.began != 0 && within(opened, l.At) {
+				apart = append(apart, opened.Sub(l.At))
 			}
 		}
 	}
@@ -163,19 +209,20 @@ func (x *index) without(at time.Time) []*login {
 
 // pairs judges every session against the logins that share a pid with it or
 // are named by it, and those that have no pid at all.
-func (t *SessionTracker) pairs(all []*session) []pair {
+func (t *SessionTracker) pairs(all []*session) *pairs {
 	x := t.index()
-	var out []pair
-	for _, s := range all {
+	out := new(pairs)
+	var found []pair // of one session
+	for s := range t.each(all) {
 		if ssh, known := s.ssh(); known && !ssh {
 			continue
 		}
-		first := len(out)
+		found = found[:0]
 		try := func(ls []*login) {
 			for _, l := range ls {
-				if !slices.ContainsFunc(out[first:], func(p pair) bool { return p.l == l }) {
+				if !slices.ContainsFunc(found, func(p pair) bool { return p.l == l }) {
 					if p := (pair{s, l, t.judge(s, l)}); !t.opt.Terse || p.matters() {
-						out = append(out, p)
+						found = append(found, p)
 					}
 				}
 			}
@@ -189,7 +236,11 @@ func (t *SessionTracker) pairs(all []*session) []pair {
 		}
 		try(x.without(s.Opened))
 		if s.Leader == 0 {
-			contest(out[first:])
+			contest(s.ID, found)
+		}
+		for _, p := range found {
+			p.v.proof = p.v.proof && !p.l.conflicted()
+			out.add(p)
 		}
 	}
 	return out
@@ -223,7 +274,7 @@ func near(ls []*login, s *session) []*login {
 
 // contest looks at the logins that the journal names for one session whose
 // leader is not known: only one of several can have opened it.
-func contest(ps []pair) {
+func contest(id string, ps []pair) {
 	n := 0
 	for i := range ps {
 		if ps[i].v.strong && ps[i].v.against == "" {
@@ -232,7 +283,7 @@ func contest(ps []pair) {
 	}
 	for i := range ps {
 		if p := &ps[i]; n > 1 && p.v.strong && p.v.against == "" {
-			p.v.against, p.v.proof = "several logins of session "+p.s.ID, false
+			p.v.against, p.v.proof = "several logins of session "+id, false
 		}
 	}
 }
@@ -240,17 +291,15 @@ func contest(ps []pair) {
 // joinPairs joins the best proven pairs, each session and login once: those
 // that the journal names before those by pid, the nearer in time before the
 // farther. Two equally good partners with different credentials are none.
-func (t *SessionTracker) joinPairs(pairs []pair) {
-	var proven []*pair
-	for i := range pairs {
-		if p := &pairs[i]; p.v.proof && !p.l.conflicted() {
-			proven = append(proven, p)
-		}
-	}
+func (t *SessionTracker) joinPairs(pairs *pairs) {
+	proven := t.joinSure(pairs)
 	slices.SortStableFunc(proven, func(a, b *pair) int {
 		if c := cmp.Or(-cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.v.apart, b.v.apart)); c != 0 {
 			return c // nearly always: what follows costs more
 		}
+		t.rest()
+		t.use(a.s)
+		t.use(b.s)
 		return cmp.Or(
 			a.s.Opened.Compare(b.s.Opened),
 			a.l.At.Compare(b.l.At),
@@ -259,13 +308,14 @@ func (t *SessionTracker) joinPairs(pairs []pair) {
 	})
 	rivals := rivalsOf(proven)
 	for i, p := range proven {
-		if p.s.Decided || p.l.session != nil {
+		t.rest()
+		if t.use(p.s); p.s.Decided || p.l.session != nil {
 			if p.s.login != p.l {
 				t.reject(p.s, p.l, "another pair is nearer")
 			}
 			continue
 		}
-		if rival := rivals.equal(proven, i); rival != nil {
+		if rival := rivals.equal(t, proven, i); rival != nil {
 			t.decideNone(p.s, reasonAmbiguous)
 			t.reject(p.s, p.l, reasonAmbiguous)
 			t.reject(p.s, rival.l, reasonAmbiguous)
@@ -275,6 +325,38 @@ func (t *SessionTracker) joinPairs(pairs []pair) {
 	}
 	t.joinWithoutPID(pairs)
 	t.reportConflicts(pairs)
+}
+
+// joinSure joins the proven pairs of which neither the session nor the login is
+// in another one: that nearly all are. It gives the others.
+func (t *SessionTracker) joinSure(pairs *pairs) (others []*pair) {
+	proven := func(p *pair) bool { return p.v.proof }
+	for p := range pairs.all() {
+		if proven(p) {
+			p.l.proven++
+		}
+	}
+	var ofOne []*pair
+	settle := func() {
+		if len(ofOne) == 1 && ofOne[0].l.proven == 1 {
+			t.rest()
+			t.bind(t.use(ofOne[0].s), ofOne[0].l, ofOne[0].v)
+		} else {
+			others = append(others, ofOne...)
+		}
+		ofOne = ofOne[:0]
+	}
+	for p := range pairs.all() {
+		if !proven(p) {
+			continue
+		}
+		if len(ofOne) > 0 && ofOne[0].s != p.s {
+			settle()
+		}
+		ofOne = append(ofOne, p)
+	}
+	settle()
+	return others
 }
 
 // rank orders proofs of different kinds.
@@ -302,12 +384,12 @@ func rivalsOf(proven []*pair) *rivals {
 
 // equal finds another free login that fits the session of pair i as well as
 // its own does, or another free session that fits its login as well.
-func (r *rivals) equal(proven []*pair, i int) *pair {
+func (r *rivals) equal(t *SessionTracker, proven []*pair, i int) *pair {
 	p := proven[i]
 	for _, all := range [...][]int{r.ofSession[p.s], r.ofLogin[p.l]} {
 		for _, j := range all {
 			o := proven[j]
-			if j <= i || o.rank() != p.rank() || o.v.apart-p.v.apart >= tieMargin || o.s.Decided || o.l.session != nil {
+			if j <= i || o.rank() != p.rank() || o.v.apart-p.v.apart >= tieMargin || t.use(o.s).Decided || o.l.session != nil {
 				continue
 			}
 			if o.s != p.s || !o.l.sameCredential(p.l) {
@@ -320,11 +402,13 @@ func (r *rivals) equal(proven []*pair, i int) *pair {
 
 // reportConflicts decides against the sessions that a free login would have
 // opened by pid and time, had not something contradicted it.
-func (t *SessionTracker) reportConflicts(pairs []pair) {
-	for _, p := range pairs {
+func (t *SessionTracker) reportConflicts(pairs *pairs) {
+	for p := range pairs.all() {
 		if p.l.session != nil && p.l.session == p.s {
 			continue
 		}
+		t.rest()
+		t.use(p.s)
 		why := p.v.against
 		if why == "" && p.l.conflicted() {
 			why = p.l.conflictText()
@@ -350,19 +434,30 @@ func (t *SessionTracker) sessionList() []*session {
 
 // sessionsThat gives those of the sessions that are asked for, in that order.
 func (t *SessionTracker) sessionsThat(want func(*session) bool) []*session {
-	var out []*session
-	for _, s := range t.sessions {
+	out := make([]*session, 0, t.sessions.len())
+	for s := range t.sessions.all() {
 		for ; s != nil; s = s.older {
 			if want(s) {
 				out = append(out, s)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b *session) int {
-		if c := a.First.Compare(b.First); c != 0 {
-			return c
-		}
-		return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Leader, b.Leader))
-	})
+	slices.SortFunc(out, t.compareSessions)
 	return out
+}
+
+// compareSessions orders sessions by the time at which they were first heard
+// of, and those of one time by what is known of them. Of those that nothing was
+// heard of, which the journal names and of which there may be very many, it is
+// the id alone.
+func (t *SessionTracker) compareSessions(a, b *session) int {
+	if c := cmp.Compare(a.first, b.first); c != 0 {
+		return c
+	}
+	if a.first == 0 && a.id != 0 && b.id != 0 && a.id != b.id {
+		return cmp.Compare(utoa(a.id), utoa(b.id))
+	}
+	t.rest()
+	a, b = t.use(a), t.use(b)
+	return cmp.Or(a.First.Compare(b.First), a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Leader, b.Leader))
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 
 	"auditreplay/pkg/ingest"
 	"auditreplay/pkg/ingest/sshd"
@@ -28,7 +27,10 @@ func Restore(data []byte, w *auditevent.EventWriter, log *zap.SugaredLogger, opt
 		return nil, fmt.Errorf("tracker state: of boot %s, not %s", st.Boot, opt.Boot)
 	}
 	t := New(w, log, opt)
-	t.now, t.resolved, t.procs.events, t.risen = st.Now, st.Resolved, st.Events, st.Risen
+	t.now, t.resolved, t.procs.events = st.Now, st.Resolved, st.Events
+	for _, r := range st.Risen {
+		t.risen = append(t.risen, rise{r.At.UnixMilli(), uint32(r.ID)})
+	}
 	maps.Copy(t.accounts, st.Accounts)
 	if st.Usual != nil {
 		t.usual = &window{st.Usual.Before, st.Usual.After}
@@ -96,10 +98,17 @@ func (r *restorer) login(l *login, s *savedLogin) error {
 
 func (r *restorer) session(s *session, saved *savedSession) error {
 	t := r.t
-	*s = session{claims: saved.claims, login: r.of(saved.Login), face: r.face(saved.Face), older: t.sessions[saved.ID]}
-	t.sessions[s.ID] = s
+	*s = *newSession(saved.ID, t.opt.Terse)
+	s.claims, s.login, s.face, s.older = saved.claims, r.of(saved.Login), r.face(saved.Face), t.sessions.get(saved.ID)
+	if !s.First.IsZero() {
+		s.first = s.First.UnixMilli()
+	}
+	if s.ByLogin {
+		s.began = s.Opened.UnixMilli()
+	}
+	t.sessions.set(s.ID, s)
 	if s.Leader != 0 {
-		t.byLeader[s.Leader] = append(t.byLeader[s.Leader], s)
+		t.byLeader.add(s.Leader, s)
 	}
 	if s.login != nil {
 		s.login.session = s
@@ -182,9 +191,7 @@ func (r *restorer) finish(st *state) error {
 		}
 		t.procs.owners[l.PID] = append(t.procs.owners[l.PID], l)
 	}
-	for _, ss := range t.byLeader {
-		slices.SortStableFunc(ss, func(a, b *session) int { return a.Opened.Compare(b.Opened) })
-	}
+	t.byLeader.sort(func(a, b *session) int { return a.Opened.Compare(b.Opened) })
 	return r.wrong
 }
 

@@ -15,16 +15,26 @@ import (
 // session is one audit session: what the audit log claims of it and, once
 // that is decided, whose it is.
 type session struct {
-	claims
-	older  *session // an earlier session of this boot that had the same id
-	nested []*nested
-	cited  []Citation
-
+	*body
+	older    *session // an earlier session of this boot that had the same id
 	login    *login
 	decision *decision // nil while it is undecided
-	face     *face     // what its events show, where it was built: see SessionTracker.face
+	began    int64     // time of its LOGIN, in milliseconds since the epoch; 0 where not seen
+	first    int64     // First, likewise
+	spooled  int64     // where its body was put
+	id       uint32    // number of ID; 0 where it is none
+}
+
+// body is what need not be in memory of a session: see Store.
+type body struct {
+	claims
+	nested   []*nested
+	cited    []Citation
 	held     []*output // events that wait for the decision, or for the writer
 	rejected []rejection
+	face     *face  // what its events show, where it was built: see SessionTracker.face
+	terse    bool   // nothing is cited
+	was      string // the claims as they stand in the store
 }
 
 // claims is what the audit log says of a session. It is saved as it is.
@@ -64,7 +74,6 @@ type claims struct {
 	Decided bool `json:",omitempty"`
 	Ended   bool `json:",omitempty"` // closed or deleted: no later login binds to it
 	Revoked bool `json:",omitempty"` // joined, and contradicted by what came later
-	terse   bool // nothing is cited
 }
 
 // said is when the audit log first said what of a session, in milliseconds
@@ -162,10 +171,17 @@ func (s *session) ssh() (ssh, known bool) {
 	return false, false
 }
 
-// number is the session's id as a number, 0 where it is none.
-func (s *session) number() uint64 {
-	n, _ := strconv.ParseUint(s.ID, 10, 32)
-	return n
+// newSession gives a session of which nothing is known but its id.
+func newSession(id string, terse bool) *session {
+	n, _ := strconv.ParseUint(id, 10, 32)
+	return &session{body: &body{claims: claims{ID: id}, terse: terse}, id: uint32(n)}
+}
+
+// hear takes the time of something that the session was heard of by.
+func (s *session) hear(at time.Time) {
+	if s.First.IsZero() || at.Before(s.First) {
+		s.First, s.first = at, at.UnixMilli()
+	}
 }
 
 // start is when the session began, as far as the log knows.

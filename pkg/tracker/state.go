@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -27,11 +28,16 @@ type state struct {
 	Resolved bool
 	Logins   []savedLogin
 	Sessions []savedSession // older ones of an id first
-	Risen    []rise
+	Risen    []savedRise
 	Accounts map[string]string
 	Usual    *savedWindow
 	Procs    map[int]savedProcess
 	Owners   []int // logins without a session
+}
+
+type savedRise struct {
+	At time.Time
+	ID uint64
 }
 
 type savedWindow struct{ Before, After time.Duration }
@@ -146,9 +152,10 @@ func (t *SessionTracker) Snapshot() ([]byte, error) {
 	}
 	listed := len(v.loginOf)
 	var all []*session
-	for _, id := range slices.Sorted(maps.Keys(t.sessions)) {
+	newest := slices.SortedFunc(t.sessions.all(), func(a, b *session) int { return cmp.Compare(a.ID, b.ID) })
+	for _, s := range newest {
 		at := len(all)
-		for s := t.sessions[id]; s != nil; s = s.older {
+		for ; s != nil; s = s.older {
 			all = slices.Insert(all, at, s)
 		}
 	}
@@ -156,7 +163,10 @@ func (t *SessionTracker) Snapshot() ([]byte, error) {
 		v.sessions[s] = i
 	}
 	st := state{Version: stateVersion, Boot: t.opt.Boot, Now: t.now, Events: t.procs.events, Resolved: t.resolved,
-		Risen: t.risen, Accounts: t.accounts, Procs: make(map[int]savedProcess, len(t.procs.table))}
+		Accounts: t.accounts, Procs: make(map[int]savedProcess, len(t.procs.table))}
+	for _, r := range t.risen {
+		st.Risen = append(st.Risen, savedRise{r.at(), uint64(r.id)})
+	}
 	if t.usual != nil {
 		st.Usual = &savedWindow{t.usual.before, t.usual.after}
 	}

@@ -52,6 +52,8 @@ type Options struct {
 	// its record type, session, credential, users and process id: false leaves
 	// the event out.
 	Wanted func(*auditevent.AuditEvent, *schema.Extra) bool
+	// Store keeps what was not asked for lately; nil: all stays in memory.
+	Store *Store
 	// Names gives people's names for a key (or, with ca, for a CA).
 	Names func(fingerprint string, ca bool) []schema.Name
 	// UserNames gives the name of a uid where the log states none.
@@ -67,9 +69,12 @@ type SessionTracker struct {
 	log *zap.SugaredLogger
 	opt Options
 
-	sessions  map[string]*session // by audit session id; the newest of an id
-	recent    [64]*session        // of sessions, those that were asked for last
-	byLeader  map[int][]*session
+	sessions sessionIDs
+	recent   [64]struct { // of sessions, those that were asked for last
+		id string
+		s  *session
+	}
+	byLeader  lists[*session]
 	risen     []rise   // LOGINs whose id was above all before
 	logins    []*login // accepted, in the order they came
 	byDetail  map[*sshd.Login]*login
@@ -94,9 +99,11 @@ type SessionTracker struct {
 
 // rise is a LOGIN with the highest id so far.
 type rise struct {
-	At time.Time
-	ID uint64
+	millis int64 // since the epoch
+	id     uint32
 }
+
+func (r rise) at() time.Time { return time.UnixMilli(r.millis).UTC() }
 
 var _ Auditor = (*SessionTracker)(nil)
 
@@ -112,7 +119,7 @@ func New(w *auditevent.EventWriter, l *zap.SugaredLogger, opt Options) *SessionT
 		l = zap.NewNop().Sugar()
 	}
 	t := &SessionTracker{w: w, log: l, opt: opt, facts: auditd.NewFacts(),
-		sessions: make(map[string]*session), byLeader: make(map[int][]*session),
+		sessions: newSessionIDs(), byLeader: newLists[*session](),
 		waiting: make(map[int][]*login), byDetail: make(map[*sshd.Login]*login),
 		accounts: make(map[string]string), owners: make(map[*login]*face), decisions: make(map[decision]*decision)}
 	if opt.Host != "" || opt.MachineID != "" {
@@ -170,7 +177,7 @@ func (t *SessionTracker) Learned(d *sshd.Login) error {
 		return nil
 	}
 	if l.session != nil {
-		t.recheck(l.session)
+		t.recheck(t.use(l.session))
 		return t.stuck(nil)
 	}
 	return t.stuck(t.joinWaiting(l))
@@ -243,19 +250,22 @@ func (t *SessionTracker) newest(id string) *session {
 		return nil
 	}
 	recent := &t.recent[(int(id[len(id)-1])+11*len(id)+7*int(id[len(id)/2]))%len(t.recent)]
-	if s := *recent; s != nil && s.ID == id {
-		return s
+	if recent.id == id {
+		return t.use(recent.s)
 	}
-	s := t.sessions[id]
-	*recent = s
-	return s
+	recent.id, recent.s = id, t.sessions.get(id)
+	return t.use(recent.s)
 }
 
 // open opens a session with that id.
 func (t *SessionTracker) open(id string) *session {
 	clear(t.recent[:])
-	s := &session{claims: claims{ID: id, terse: t.opt.Terse}, older: t.sessions[id]}
-	t.sessions[id] = s
+	s := newSession(id, t.opt.Terse)
+	s.older = t.sessions.get(id)
+	t.sessions.set(id, s)
+	if t.opt.Store != nil {
+		t.opt.Store.sessions.add(s)
+	}
 	return s
 }
 
@@ -263,15 +273,15 @@ func (t *SessionTracker) open(id string) *session {
 func (t *SessionTracker) at(id string, when time.Time) *session {
 	s := t.newest(id)
 	for s != nil && s.older != nil && !s.First.IsZero() && when.Before(s.First) {
-		s = s.older
+		s = t.use(s.older)
 	}
 	return s
 }
 
 // rises notes a session's LOGIN.
 func (t *SessionTracker) rises(s *session) {
-	if n := s.number(); len(t.risen) == 0 || n > t.risen[len(t.risen)-1].ID {
-		t.risen = append(t.risen, rise{s.Opened, n})
+	if len(t.risen) == 0 || s.id > t.risen[len(t.risen)-1].id {
+		t.risen = append(t.risen, rise{s.Opened.UnixMilli(), s.id})
 	}
 }
 
@@ -280,13 +290,13 @@ func (t *SessionTracker) bracket(s *session) {
 	if s.ByLogin {
 		return
 	}
-	n := s.number()
-	i := sort.Search(len(t.risen), func(i int) bool { return t.risen[i].ID > n })
+	n := s.id
+	i := sort.Search(len(t.risen), func(i int) bool { return t.risen[i].id > n })
 	if i < len(t.risen) {
-		s.Before = t.risen[i].At
+		s.Before = t.risen[i].at()
 	}
-	if i > 0 && t.risen[i-1].ID < n {
-		s.After = t.risen[i-1].At
+	if i > 0 && t.risen[i-1].id < n {
+		s.After = t.risen[i-1].at()
 	}
 }
 

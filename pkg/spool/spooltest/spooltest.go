@@ -45,6 +45,8 @@ func fill(v reflect.Value, n *int, src *ingest.Source) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(*n) << (*n % 40) * int64(1-*n%2*2))
+	case reflect.Uint32:
+		v.SetUint(uint64(*n) << (*n % 24))
 	default:
 		panic(v.Kind().String() + ": no way to fill it")
 	}
