@@ -466,10 +466,10 @@ func (r *run) keyOf(it item) itemKey {
 		f := r.refused.at(int(it.login))
 		return itemKey{f.time(), f.key(), int(f.pid)}
 	}
-	l := &r.logins[it.login]
-	k := itemKey{l.Time, bootKey{l.host, l.boot}, l.PID}
+	l := r.logins.at(int(it.login))
+	k := itemKey{l.time(), l.key(), l.pid}
 	if it.kind == itemLogout {
-		k.at = l.over.at
+		k.at = l.over()
 	}
 	return k
 }
@@ -479,15 +479,15 @@ func (r *run) loginOf(it item) (*sshd.Login, error) {
 	if it.kind == itemRefused {
 		return r.refused.get(int(it.login))
 	}
-	return r.logins[it.login].Login, nil
+	return r.logins.get(int(it.login))
 }
 
 // makeItems lists the logins and logouts in the order of the output.
 func (r *run) makeItems() error {
-	r.items = make([]item, 0, 2*len(r.logins)+r.refused.count())
-	for i := range r.logins {
+	r.items = make([]item, 0, 2*r.logins.count()+r.refused.count())
+	for i := range r.logins.count() {
 		r.items = append(r.items, item{uint32(i), itemLogin})
-		if _, _, ok := r.ended(&r.logins[i]); ok {
+		if r.logins.at(i).how != 0 {
 			r.items = append(r.items, item{uint32(i), itemLogout})
 		}
 	}
@@ -499,6 +499,9 @@ func (r *run) makeItems() error {
 		a, b := r.keyOf(x), r.keyOf(y)
 		if c := cmp.Or(a.at.Compare(b.at), cmp.Compare(a.host, b.host), cmp.Compare(a.boot, b.boot), cmp.Compare(a.pid, b.pid)); c != 0 {
 			return c
+		}
+		if x.login == y.login && x.kind != itemRefused && y.kind != itemRefused {
+			return cmpBool(x.kind == itemLogout, y.kind == itemLogout)
 		}
 		f, err := r.loginOf(x)
 		g, err2 := r.loginOf(y)
@@ -538,8 +541,8 @@ func (r *run) itemsBefore(millis int64, host int) error {
 		}
 		t := r.tracker(r.keyOf(it).bootKey)
 		if it.kind == itemLogout {
-			how, s, _ := r.ended(&r.logins[it.login])
-			err = t.WriteLogout(g, s.at, s.pos, how)
+			l := r.logins.at(int(it.login))
+			err = t.WriteLogout(g, l.over(), l.overPos, endedHow[l.how])
 		} else {
 			err = t.WriteLogin(g)
 		}

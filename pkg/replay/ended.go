@@ -30,7 +30,7 @@ type over struct {
 // another process's; or the host went down in an orderly way, in which every
 // monitor that is alive closes PAM's session, and this one did not, so that it
 // must have been killed before.
-func (r *run) settleEnds() {
+func (r *run) settleEnds() error {
 	for _, e := range r.ends {
 		for _, signs := range e.byPID {
 			slices.SortStableFunc(signs, func(a, b pidSign) int {
@@ -39,14 +39,16 @@ func (r *run) settleEnds() {
 		}
 	}
 	var unseen []*loginOf
-	for i := range r.logins {
-		l := &r.logins[i]
+	err := r.logins.each(func(i int, l *loginOf) error {
 		if l.over = r.howOver(l); l.over.before != 0 {
 			unseen = append(unseen, l)
+		} else {
+			r.logins.sayOver(i, &l.over)
 		}
-	}
-	if len(unseen) == 0 {
-		return
+		return nil
+	})
+	if err != nil || len(unseen) == 0 {
+		return err
 	}
 	r.lastTraces(unseen)
 	for _, l := range unseen {
@@ -54,13 +56,9 @@ func (r *run) settleEnds() {
 		if goesDown && l.over.how == sshd.Kill && !l.over.at.Add(-l.ahead).Before(down.from) {
 			l.over.how = endedShutdown // it was there when the host began to go down
 		}
+		r.logins.sayOver(l.Number-1, &l.over)
 	}
-}
-
-// ended gives how a login's session ended; ok is false where no end is in the
-// evidence.
-func (r *run) ended(l *loginOf) (how string, s sign, ok bool) {
-	return l.over.how, l.over.sign, l.over.how != ""
+	return nil
 }
 
 func (r *run) howOver(l *loginOf) over {

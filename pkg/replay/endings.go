@@ -135,13 +135,13 @@ func (r *run) daemonEnds() {
 func (r *run) factEnds() func(*fact) {
 	r.daemonEnds()
 	open := make(map[bootKey]map[int]bool)
-	for i := range r.logins {
-		if l := &r.logins[i]; l.End == nil {
-			key := bootKey{l.host, l.boot}
+	for i := range r.logins.count() {
+		if r.logins.endUnknown(i) {
+			key := r.logins.at(i).key()
 			if open[key] == nil {
 				open[key] = make(map[int]bool)
 			}
-			open[key][l.PID] = true
+			open[key][r.logins.at(i).pid] = true
 		}
 	}
 	return func(f *fact) {

@@ -107,12 +107,15 @@ func (r *run) conclusions() error {
 	for _, in := range r.inputs {
 		c.Sources = append(c.Sources, ConcludedSource{in.src, in.group, in.offset})
 	}
-	for i := range r.logins {
-		l := &r.logins[i]
+	err := r.logins.each(func(_ int, l *loginOf) error {
 		key := bootKey{l.host, l.boot}
 		t := r.trackers[key]
 		c.Logins = append(c.Logins, ConcludedLogin{Login: l.Login, ID: c.loginID(key, l.Login), Host: l.host, Boot: l.boot, Ahead: l.ahead,
 			Joined: t != nil && t.Joined(l.Login)})
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	r.opt.Observer.Concluded(c)
 	return nil

@@ -84,12 +84,3 @@ func (v lives) end(key bootKey, l *loginOf) time.Time {
 	}
 	return time.Time{}
 }
-
-// tellLives tells the trackers what bounds the lives of the logins' PIDs.
-func (r *run) tellLives() {
-	for i := range r.logins {
-		if l := &r.logins[i]; !l.next.IsZero() {
-			r.trackers[bootKey{l.host, l.boot}].LifeOf(l.Login, l.next)
-		}
-	}
-}

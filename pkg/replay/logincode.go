@@ -11,7 +11,7 @@ func codeLogin(c *spool.Code, g *sshd.Login) {
 	c.Places(&g.Also)
 	c.Time(&g.Time)
 	c.Time(&g.Received)
-	for _, n := range [...]*int{&g.PID, &g.Life, &g.Port, &g.LPort, &g.N, &g.ChildPID} {
+	for _, n := range [...]*int{&g.Number, &g.PID, &g.Life, &g.Port, &g.LPort, &g.N, &g.ChildPID} {
 		c.Int(n)
 	}
 	for _, f := range [...]*bool{&g.Accepted, &g.InvalidUser, &g.Truncated, &g.SesConflict, &g.ChildLate, &g.PAM} {

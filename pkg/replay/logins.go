@@ -2,6 +2,7 @@ package replay
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -54,7 +55,10 @@ func (r *run) readLogins() error {
 		lives.message(key, m, &line)
 		c.Add(&m.Message, m.pos, &line, r.collector(key, m.in.offset, named))
 		if r.refused.crowded() {
-			r.refused.settle(conns)
+			r.refused.settle(unsettled(conns))
+		}
+		if r.logins.crowded() {
+			r.logins.settle(unsettled(conns))
 		}
 	}
 	keys := make([]bootKey, 0, len(conns))
@@ -66,12 +70,11 @@ func (r *run) readLogins() error {
 		conns[key].Close(r.collector(key, 0, true))
 	}
 	r.refused.settle(nil)
-	r.logins = slices.Clip(r.logins)
-	for i := range r.logins {
-		l := &r.logins[i]
-		l.next = lives.end(bootKey{l.host, l.boot}, l)
-	}
-	return r.refused.spool.Err()
+	err = r.logins.each(func(i int, l *loginOf) error {
+		r.logins.sayNext(i, lives.end(bootKey{l.host, l.boot}, l))
+		return nil
+	})
+	return errors.Join(err, r.refused.spool.Err())
 }
 
 // collector takes what Connections find out about one boot.
@@ -83,7 +86,7 @@ func (r *run) collector(key bootKey, ahead time.Duration, named bool) func(sshd.
 			r.refused.add(c.Login, key)
 		default:
 			doubtful := !named && r.hosts[key.host].overlap.has(c.Login.Time.Add(-ahead).UnixMilli())
-			r.logins = append(r.logins, loginOf{Login: c.Login, host: key.host, boot: key.boot, ahead: ahead, doubtful: doubtful})
+			r.logins.add(c.Login, key, ahead, doubtful)
 		}
 	}
 }

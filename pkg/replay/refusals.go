@@ -47,15 +47,17 @@ func (fs *refusals) add(g *sshd.Login, key bootKey) { fs.open = append(fs.open, 
 // crowded reports whether it is worth while to settle.
 func (fs *refusals) crowded() bool { return len(fs.open) > max(fs.limit, refusalBlock) }
 
-// settle puts those in the spool that no connection will learn more of.
-func (fs *refusals) settle(conns map[bootKey]*sshd.Connections) {
-	if len(fs.open) == 0 {
-		return
-	}
+// unsettled gives the logins of which more may be learnt.
+func unsettled(conns map[bootKey]*sshd.Connections) map[*sshd.Login]bool {
 	may := make(map[*sshd.Login]bool)
 	for _, c := range conns {
 		c.Unsettled(func(g *sshd.Login) { may[g] = true })
 	}
+	return may
+}
+
+// settle puts those in the spool that no connection will learn more of.
+func (fs *refusals) settle(may map[*sshd.Login]bool) {
 	kept := fs.open[:0]
 	for _, o := range fs.open {
 		if may[o.Login] {

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"auditreplay/pkg/ingest/auditd"
 	"auditreplay/pkg/ingest/keys"
 	"auditreplay/pkg/ingest/root"
+	"auditreplay/pkg/ingest/sshd"
 	"auditreplay/pkg/tracker"
 
 	"github.com/metal-toolbox/auditevent"
@@ -52,7 +54,8 @@ type Options struct {
 	Known func(Log) error
 }
 
-// hold is how many sessions are held in memory, all that is known of them.
+// hold is how many sessions, and how many logins, are held in memory with all
+// that is known of them.
 var hold = 1 << 14
 
 // run is one replay.
@@ -63,7 +66,7 @@ type run struct {
 	scan     *scan
 	roots    map[int]*root.Root // by group of sources
 	hosts    []host
-	logins   []loginOf // those that were accepted
+	logins   logins
 	refused  refusals
 	ends     map[bootKey]*endings
 	trackers map[bootKey]*tracker.SessionTracker
@@ -80,7 +83,7 @@ type run struct {
 // Run reads all sources and writes their events to w, in the order of
 // docs/design.md, whatever order the sources are in.
 func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Summary, error) {
-	r := &run{opt: opt, roots: make(map[int]*root.Root), scan: newScan(), ends: make(map[bootKey]*endings),
+	r := &run{opt: opt, logins: logins{held: make(map[int]*sshd.Login), limit: math.MaxInt}, roots: make(map[int]*root.Root), scan: newScan(), ends: make(map[bootKey]*endings),
 		trackers: make(map[bootKey]*tracker.SessionTracker)}
 	r.counted.next, r.counted.chooser = w, narrow(w)
 	r.w = auditevent.NewAuditEventWriter(&r.counted)
@@ -102,9 +105,11 @@ func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Sum
 	defer r.scan.facts.close()
 	defer r.refused.close()
 	if opt.Observer == nil {
-		r.store = tracker.NewStore(hold)
+		r.store = tracker.NewStore(hold, func(number int) (*sshd.Login, error) { return r.logins.get(number - 1) })
 		defer r.store.Close()
+		r.logins.limit = hold
 	}
+	defer r.logins.close()
 	r.addInputs(sources)
 	for _, step := range []func() error{r.readAll, r.conclude, r.readLogins, r.join, r.conclusions, r.emit} {
 		if err := step(); err != nil {
@@ -202,19 +207,26 @@ func (r *run) join() error {
 		return err
 	}
 	r.scan.facts.close()
-	for i := range r.logins {
-		l := &r.logins[i]
+	err = r.logins.each(func(_ int, l *loginOf) error {
 		t := r.tracker(bootKey{l.host, l.boot})
 		if l.doubtful {
 			t.LoginInDoubt(l.Login)
-			continue
+			return nil
 		}
 		if err := t.Login(l.Login, l.ahead); err != nil {
 			return err
 		}
+		if !l.next.IsZero() {
+			t.LifeOf(l.Login, l.next)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	r.tellLives()
-	r.settleEnds()
+	if err := r.settleEnds(); err != nil {
+		return err
+	}
 	for _, t := range r.trackers {
 		t.Resolve()
 	}

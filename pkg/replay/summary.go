@@ -174,15 +174,12 @@ func (r *run) summary() *Summary {
 		}
 		s.Hosts = append(s.Hosts, h)
 	}
-	for i := range r.logins {
-		l := &r.logins[i]
-		if t := r.trackers[bootKey{l.host, l.boot}]; t != nil && t.Joined(l.Login) {
-			s.Joined++
-		} else {
-			s.Unjoined++
-		}
+	for _, t := range r.trackers {
+		s.Joined += t.JoinedLogins()
 	}
-	s.Accepted, s.Refused = int64(len(r.logins)), int64(r.refused.count())
+	s.Accepted = int64(r.logins.count())
+	s.Unjoined = s.Accepted - s.Joined
+	s.Refused = int64(r.refused.count())
 	return s
 }
 

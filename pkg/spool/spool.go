@@ -25,11 +25,13 @@ type Spool struct {
 	windowAt int64
 }
 
-// maxTail is how many bytes a spool has in memory before it writes them, and
-// Window how many it reads at once.
+// maxTail is how many bytes a spool has in memory before it writes them,
+// Window how many it reads at once, and few how many where pieces are asked for
+// here and there.
 const (
 	maxTail = 1 << 20
 	Window  = 1 << 16
+	few     = 1 << 10
 )
 
 var errSpool = errors.New("temporary file: not what was written")
@@ -79,9 +81,13 @@ func (s *Spool) Get(at int64) ([]byte, error) {
 			return b, nil
 		}
 	}
-	for size := Window; ; {
+	size := few
+	if ahead := at - s.windowAt; ahead >= 0 && ahead <= int64(len(s.window))+few {
+		size = Window // one after the other is asked for
+	}
+	for {
 		if cap(s.window) < size {
-			s.window = make([]byte, size)
+			s.window = make([]byte, max(size, Window))
 		}
 		n, err := s.file.ReadAt(s.window[:size], at)
 		if err != nil && !errors.Is(err, io.EOF) {

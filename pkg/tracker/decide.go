@@ -28,16 +28,12 @@ func (t *SessionTracker) bind(s *session, l *login, v verdict) {
 
 // unwait takes a login off the list of those that wait for a session.
 func (t *SessionTracker) unwait(l *login) {
-	ls := slices.DeleteFunc(t.waiting[l.PID], func(o *login) bool { return o == l })
-	if len(ls) == 0 {
-		delete(t.waiting, l.PID)
-	} else {
-		t.waiting[l.PID] = ls
-	}
+	t.waiting.remove(l.PID, l)
 }
 
 // loginFace is what the events of a login show.
 func (t *SessionTracker) loginFace(l *login) *face {
+	t.useLogin(l)
 	f := &face{login: l, sess: schema.Session{Boot: t.opt.Boot, Login: l.ID, Attribution: schema.BySSHD}}
 	if l.own != nil {
 		f.unshared = true

@@ -67,7 +67,7 @@ func (t *SessionTracker) Decisions() ([]SessionDecision, []LoginDecision) {
 	of := make(map[*login]int, len(t.logins))
 	sorted := slices.Clone(t.logins)
 	slices.SortStableFunc(sorted, func(a, b *login) int { return a.At.Compare(b.At) })
-	for _, l := range sorted {
+	for l := range t.eachLogin(sorted) {
 		of[l] = len(logins)
 		logins = append(logins, t.decisionOf(l))
 	}
@@ -115,7 +115,7 @@ func (t *SessionTracker) decisionOf(l *login) LoginDecision {
 		d.Session = t.sharedSession(l)
 	case l.conflicted():
 		d.Why = "conflict: " + l.conflictText()
-	case len(t.procs.owners[l.PID]) > 0 && slices.Contains(t.procs.owners[l.PID], l):
+	case slices.Contains(slices.Collect(t.procs.owners.of(l.PID)), l):
 		d.Why = "no audit session was opened for it: its events are those of the processes below its sshd"
 	case len(l.rejected) > 0:
 		d.Why = l.rejected[0].why

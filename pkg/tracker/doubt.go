@@ -29,5 +29,14 @@ func (t *SessionTracker) EventInDoubt(ev *auditd.Event, reason string) error {
 func (t *SessionTracker) LoginInDoubt(d *sshd.Login) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.byDetail[d] = t.newLogin(d)
+	l := t.newLogin(d, 0)
+	if t.opt.Store == nil {
+		t.byDetail[d] = l
+		return
+	}
+	if t.doubtful == nil {
+		t.doubtful = make(map[int]*login)
+	}
+	t.doubtful[d.Number] = l
+	t.opt.Store.logins.add(l)
 }

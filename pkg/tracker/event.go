@@ -62,8 +62,8 @@ func (t *SessionTracker) event(ev *auditd.Event) error {
 		return t.eventCutOff(ev)
 	}
 	var owner *login
-	if !t.opt.AllHaveSes || t.procs.owners != nil || t.shared {
-		owner = t.procs.see(ev, ses)
+	if !t.opt.AllHaveSes || !t.procs.owners.empty() || t.shared {
+		owner = t.procs.see(t, ev, ses)
 	} else {
 		t.procs.events++
 	}
@@ -197,7 +197,7 @@ func (t *SessionTracker) before(ev *auditd.Event, s *session) bool {
 		lower := ev.Serial < s.Serial && s.Serial-ev.Serial < 1<<31
 		return earlier && lower || t.opt.Steady && (earlier || lower)
 	}
-	l := s.login
+	l := t.useLogin(s.login)
 	return l != nil && !l.At.IsZero() && ev.Millis < l.At.Add(-loginBefore).UnixMilli()
 }
 
@@ -236,10 +236,14 @@ func (t *SessionTracker) flush(s *session) error {
 func (t *SessionTracker) WriteLogin(d *sshd.Login) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.rest()
 	if !d.Accepted {
-		return t.writeUserLogin(t.newLogin(d))
+		return t.writeUserLogin(t.newLogin(d, 0))
 	}
-	if l := t.byDetail[d]; l != nil && !l.Written {
+	if l := t.known(d); l != nil && !l.Written {
+		if err := t.lost(); err != nil {
+			return err
+		}
 		return t.writeUserLogin(l)
 	}
 	return nil

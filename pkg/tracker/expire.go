@@ -92,7 +92,7 @@ func (t *SessionTracker) DeleteRemoteUserLoginsBefore(before time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.logins = slices.DeleteFunc(t.logins, func(l *login) bool {
-		at := l.At
+		at := t.useLogin(l).At
 		if at.IsZero() {
 			at = l.Seen
 		}

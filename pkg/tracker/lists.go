@@ -14,17 +14,18 @@ type lists[T comparable] struct {
 	more  map[int][]T
 }
 
-func newLists[T comparable]() lists[T] {
-	return lists[T]{make(map[int]T), make(map[int][]T)}
-}
-
 func (ls *lists[T]) add(n int, v T) {
-	if _, ok := ls.first[n]; ok {
-		ls.more[n] = append(ls.more[n], v)
+	if _, ok := ls.first[n]; !ok {
+		if ls.first == nil {
+			ls.first, ls.more = make(map[int]T), make(map[int][]T)
+		}
+		ls.first[n] = v
 		return
 	}
-	ls.first[n] = v
+	ls.more[n] = append(ls.more[n], v)
 }
+
+func (ls *lists[T]) empty() bool { return len(ls.first) == 0 }
 
 // of gives the list of a number, in the order in which it was added to.
 func (ls *lists[T]) of(n int) iter.Seq[T] {
@@ -48,6 +49,12 @@ func (ls *lists[T]) has(n int) bool {
 
 // remove takes all that is v out of a list.
 func (ls *lists[T]) remove(n int, v T) {
+	if len(ls.more[n]) == 0 {
+		if first, ok := ls.first[n]; ok && first == v {
+			delete(ls.first, n)
+		}
+		return
+	}
 	left := slices.DeleteFunc(slices.Collect(ls.of(n)), func(o T) bool { return o == v })
 	ls.set(n, left)
 }
@@ -61,16 +68,25 @@ func (ls *lists[T]) sort(compare func(a, b T) int) {
 	}
 }
 
+// all gives the elements of all lists, in no order.
+func (ls *lists[T]) all() iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for n := range ls.first {
+			for v := range ls.of(n) {
+				if !yield(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // set replaces a list.
 func (ls *lists[T]) set(n int, list []T) {
 	delete(ls.first, n)
 	delete(ls.more, n)
-	for i, v := range list {
-		if i == 0 {
-			ls.first[n] = v
-		} else {
-			ls.more[n] = append(ls.more[n], v)
-		}
+	for _, v := range list {
+		ls.add(n, v)
 	}
 }
 

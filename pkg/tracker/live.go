@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"slices"
 	"time"
 
 	"auditreplay/pkg/ingest/auditd"
@@ -70,7 +71,7 @@ func (t *SessionTracker) joinWaiting(l *login) error {
 			best, apart = s, v.apart
 		}
 	}
-	for s := range t.byLeader.of(l.PID) {
+	for s := range t.byLeader.of(l.pid) {
 		try(t.use(s))
 	}
 	if d := l.detail; d != nil && d.AuditSes != "" && best == nil {
@@ -87,14 +88,12 @@ func (t *SessionTracker) joinWaiting(l *login) error {
 // candidates gives the logins that wait and may have opened a session.
 func (t *SessionTracker) candidates(s *session) []*login {
 	if s.Leader != 0 {
-		return t.waiting[s.Leader]
+		return t.used(slices.Collect(t.waiting.of(s.Leader)))
 	}
 	var out []*login
-	for _, ls := range t.waiting {
-		for _, l := range ls {
-			if d := l.detail; d != nil && d.AuditSes == s.ID {
-				out = append(out, l)
-			}
+	for l := range t.waiting.all() {
+		if d := t.useLogin(l).detail; d != nil && d.AuditSes == s.ID {
+			out = append(out, l)
 		}
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"maps"
+	"math"
 	"net/netip"
 	"strings"
 	"time"
@@ -38,13 +39,48 @@ func (r RemoteUserLogin) Validate() error {
 
 // login is an accepted login and what its log says of the session it opened.
 type login struct {
-	loginClaims
-	detail *sshd.Login // of the rich path
-	own    *face       // of RemoteLogin: what its own event shows
+	*loginBody
+	session *session // that it opened
+	spooled int64    // where its body was put
+	nanos   int64    // At, in nanoseconds since the epoch; noNanos where that has none
+	pid     int      // PID
+	number  uint32   // of its sshd.Login
+	proven  uint8    // by Resolve: with how many sessions it is a proven pair, 2 for all that are more
+	shares  bool     // Shares
+}
 
-	session  *session // that it opened
-	proven   int      // by Resolve: with how many sessions it is a proven pair
+// loginBody is what need not be in memory of a login: see Store.
+type loginBody struct {
+	loginClaims
+	detail   *sshd.Login // of the rich path
+	own      *face       // of RemoteLogin: what its own event shows
 	rejected []rejection
+	was      string // the claims as they stand in the store
+}
+
+// noNanos stands for a time before 1678 or after 2262, and for none.
+const noNanos = math.MinInt64
+
+func newLogin(b *loginBody) *login {
+	l := &login{loginBody: b, pid: b.PID, nanos: noNanos, shares: b.Shares}
+	if nanos := b.At.UnixNano(); time.Unix(0, nanos).Equal(b.At) {
+		l.nanos = nanos
+	}
+	if b.detail != nil {
+		l.number = uint32(b.detail.Number)
+	}
+	return l
+}
+
+// share notes that the login runs in a session that another one opened.
+func (l *login) share() { l.Shares, l.shares = true, true }
+
+// timeOf gives a login's At.
+func (t *SessionTracker) timeOf(l *login) time.Time {
+	if l.nanos == noNanos {
+		return t.useLogin(l).At
+	}
+	return time.Unix(0, l.nanos).UTC()
 }
 
 // loginClaims is what a login's log says. Zero values claim nothing. It is
@@ -87,13 +123,13 @@ func (t *SessionTracker) ownLogin(r RemoteUserLogin) *login {
 		copied := *c
 		f.cred = &copied
 	}
-	l := &login{own: f, loginClaims: loginClaims{PID: r.PID, CredID: r.CredUserID, ID: e.Metadata.AuditID, At: e.LoggedAt,
+	l := loginBody{own: f, loginClaims: loginClaims{PID: r.PID, CredID: r.CredUserID, ID: e.Metadata.AuditID, At: e.LoggedAt,
 		Account: e.Subjects["loggedAs"], Seen: t.now, Written: true}}
 	if e.Source.Type == "IP" {
 		l.Addr = e.Source.Value
 		l.Port, _ = e.Source.Extra["port"].(string)
 	}
-	return l
+	return newLogin(&l)
 }
 
 // sourceOf is where a login came from.

@@ -5,7 +5,7 @@ package tracker
 func (t *SessionTracker) NeedsProcesses() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.procs.owners) > 0
+	return !t.procs.owners.empty()
 }
 
 // NeedsWhole reports whether Event looks at more of an event than
@@ -13,7 +13,7 @@ func (t *SessionTracker) NeedsProcesses() bool {
 func (t *SessionTracker) NeedsWhole() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return !t.resolved || !t.opt.AllHaveSes || t.procs.owners != nil || t.shared
+	return !t.resolved || !t.opt.AllHaveSes || !t.procs.owners.empty() || t.shared
 }
 
 // Shares reports whether, once Resolve has decided, several logins share a

@@ -65,8 +65,9 @@ func (l *login) opening(start time.Time) *login {
 	if l.detail == nil {
 		return l
 	}
-	o, d := *l, *l.detail
-	o.detail = &d
+	b, d := *l.loginBody, *l.detail
+	b.detail = &d
+	o := &login{loginBody: &b, session: l.session, pid: l.pid, nanos: l.nanos}
 	start = start.Add(l.Ahead)
 	if d.Received.After(start) {
 		start = d.Received
@@ -91,7 +92,7 @@ func (l *login) opening(start time.Time) *login {
 		d.AuditSes = ""
 	}
 	d.SesConflict = d.SesConflict && d.SesConflictAt <= end.UnixMicro()
-	return &o
+	return o
 }
 
 // named reports whether the journal named the login's session soon enough for
@@ -108,7 +109,7 @@ func (l *login) named() bool {
 func (t *SessionTracker) NameSession(d *sshd.Login) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if l := t.byDetail[d]; l != nil {
+	if l := t.known(d); l != nil {
 		t.nameSession(l)
 	}
 }
@@ -119,7 +120,7 @@ func (t *SessionTracker) nameSession(l *login) {
 		return
 	}
 	for _, o := range t.logins {
-		if o != l && o.detail != nil && o.detail.AuditSes == d.AuditSes && !o.detail.SesConflict {
+		if t.useLogin(o); o != l && o.detail != nil && o.detail.AuditSes == d.AuditSes && !o.detail.SesConflict {
 			return // only one of them can have opened it
 		}
 	}

@@ -17,10 +17,11 @@ const (
 // window: the nearest of several is a guess.
 func (t *SessionTracker) joinWithoutPID(pairs *pairs) {
 	fits := func(p *pair) bool {
-		if p.l.PID != 0 {
+		if p.l.pid != 0 {
 			return false
 		}
 		t.rest()
+		t.useLogin(p.l)
 		ssh, known := t.use(p.s).ssh()
 		return p.v.against == "" && known && ssh && p.s.login == nil && p.l.session == nil &&
 			p.v.agrees(sameTime) && p.v.agrees(sameAccount) && p.v.agrees(sameAddr) && !p.s.Opened.IsZero() && !p.l.conflicted()
@@ -41,7 +42,7 @@ func (t *SessionTracker) joinWithoutPID(pairs *pairs) {
 			continue
 		}
 		ps := sessions[s]
-		dt := s.Opened.Sub(ps[0].l.At)
+		dt := s.Opened.Sub(t.useLogin(ps[0].l).At)
 		if len(ps) == 1 && logins[ps[0].l] == 1 {
 			if dt >= -noPIDBefore && dt <= noPIDAfter {
 				t.bind(s, ps[0].l, ps[0].v)
@@ -66,11 +67,11 @@ func (t *SessionTracker) findNested(all []*session) {
 			byPID[n.PID] = append(byPID[n.PID], n)
 		}
 	}
-	for _, l := range t.logins {
-		t.rest()
+	for l := range t.eachLogin(t.logins) {
 		for _, n := range byPID[l.PID] {
 			if l.PID != 0 && n.login == nil && within(n.Since, l.At) && !l.conflicted() && t.leaderOf(l) == nil {
-				n.login, l.Shares = l, true
+				n.login = l
+				l.share()
 			}
 		}
 		if l.Shares || l.detail == nil || l.detail.AuditSes == "" || l.detail.SesConflict || l.PID == 0 {
@@ -82,7 +83,8 @@ func (t *SessionTracker) findNested(all []*session) {
 			}
 			if l.At.After(s.Opened.Add(loginAfter)) && (s.Closed.IsZero() || l.At.Before(s.Closed)) {
 				n := s.nest(l.PID, l.At)
-				n.login, l.Shares = l, true
+				n.login = l
+				l.share()
 				break
 			}
 		}
@@ -94,8 +96,8 @@ func (t *SessionTracker) findNested(all []*session) {
 
 // leaderOf finds a session that the login's own pid opened at its time.
 func (t *SessionTracker) leaderOf(l *login) *session {
-	for s := range t.byLeader.of(l.PID) {
-		if t.use(s); !s.Opened.IsZero() && within(s.Opened, l.At) {
+	for s := range t.byLeader.of(l.pid) {
+		if t.use(s); !s.Opened.IsZero() && within(s.Opened, t.timeOf(l)) {
 			return s
 		}
 	}

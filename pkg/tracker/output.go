@@ -336,7 +336,10 @@ func (t *SessionTracker) write(o *output, f *face) error {
 // writeLoginOf writes the UserLogin that a face stands for, if it has not
 // been written yet.
 func (t *SessionTracker) writeLoginOf(f *face) error {
-	if l := f.login; l != nil && !l.Written {
+	if l := t.useLogin(f.login); l != nil && !l.Written {
+		if err := t.lost(); err != nil {
+			return err
+		}
 		return t.writeUserLogin(l)
 	}
 	return nil
@@ -366,9 +369,13 @@ func (t *SessionTracker) writeUserLogin(l *login) error {
 func (t *SessionTracker) WriteLogout(d *sshd.Login, at time.Time, pos ingest.Pos, ended string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.byDetail[d]
+	t.rest()
+	l := t.known(d)
+	if err := t.lost(); err != nil {
+		return err
+	}
 	if l == nil { // forgotten: no session claimed it
-		l = t.newLogin(d)
+		l = t.newLogin(d, 0)
 		t.nameSession(l)
 	} else if !l.Written {
 		if err := t.writeUserLogin(l); err != nil {

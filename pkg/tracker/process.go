@@ -25,7 +25,7 @@ type process struct {
 type processes struct {
 	events int
 	table  map[int]process
-	owners map[int][]*login // by sshd pid: logins without a session
+	owners lists[*login] // by sshd pid: logins without a session
 }
 
 // maxProcesses bounds the table; the kernel's default pid range is smaller.
@@ -43,9 +43,9 @@ func (p *processes) sessionOf(ev *auditd.Event) string {
 
 // see takes over what an event says of its process and gives the login it
 // descends from, where that login has no session.
-func (p *processes) see(ev *auditd.Event, ses string) *login {
+func (p *processes) see(t *SessionTracker, ev *auditd.Event, ses string) *login {
 	p.events++
-	if ev.PID == 0 || ev.PPID == 0 && p.owners == nil {
+	if ev.PID == 0 || ev.PPID == 0 && p.owners.empty() {
 		return nil
 	}
 	if p.table == nil {
@@ -56,9 +56,9 @@ func (p *processes) see(ev *auditd.Event, ses string) *login {
 	if ev.PPID == 0 { // a user record: it has no ppid
 		now.PPID = was.PPID
 	}
-	if len(p.owners) > 0 {
+	if !p.owners.empty() {
 		now.Comm = string(ev.Comm)
-		now.owner = p.ownerOf(ev, was, ok)
+		now.owner = p.ownerOf(t, ev, was, ok)
 	}
 	if len(p.table) >= maxProcesses && !ok {
 		clear(p.table)
@@ -69,12 +69,12 @@ func (p *processes) see(ev *auditd.Event, ses string) *login {
 
 // ownerOf finds the login without a session that a process descends from. The
 // login's own pid has to be an sshd's still: pids come back.
-func (p *processes) ownerOf(ev *auditd.Event, was process, known bool) *login {
+func (p *processes) ownerOf(t *SessionTracker, ev *auditd.Event, was process, known bool) *login {
 	at := time.UnixMilli(ev.Millis)
 	exe := string(ev.Exe)
 	for _, pid := range [...]int{ev.PID, ev.PPID} {
-		for _, l := range p.owners[pid] {
-			if at.Before(l.At) || l.over(at) || pid == ev.PID && exe != "" && !isSSHD(exe) {
+		for l := range p.owners.of(pid) {
+			if t.useLogin(l); at.Before(l.At) || l.over(at) || pid == ev.PID && exe != "" && !isSSHD(exe) {
 				continue
 			}
 			if parent, ok := p.table[pid]; pid == ev.PPID && ok && parent.Comm != "" && !isSSHD(parent.Comm) {
@@ -83,7 +83,7 @@ func (p *processes) ownerOf(ev *auditd.Event, was process, known bool) *login {
 			return l
 		}
 	}
-	if len(p.owners[ev.PID]) > 0 {
+	if p.owners.has(ev.PID) {
 		return nil // the pid came back
 	}
 	same := known && (ev.PPID == 0 || ev.PPID == was.PPID || ev.PPID == 1 && was.Comm == string(ev.Comm))
@@ -104,14 +104,10 @@ func (t *SessionTracker) findOwners(all []*session) {
 			return
 		}
 	}
-	for _, l := range t.logins {
-		if l.session != nil || l.Shares || l.PID == 0 || l.conflicted() || t.leaderOf(l) != nil {
-			continue
+	for l := range t.eachLogin(t.logins) {
+		if l.session == nil && !l.Shares && l.PID != 0 && !l.conflicted() && t.leaderOf(l) == nil {
+			t.procs.owners.add(l.PID, l)
 		}
-		if t.procs.owners == nil {
-			t.procs.owners = make(map[int][]*login)
-		}
-		t.procs.owners[l.PID] = append(t.procs.owners[l.PID], l)
 	}
 }
 

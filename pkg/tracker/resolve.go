@@ -86,6 +86,18 @@ func (t *SessionTracker) each(all []*session) iter.Seq[*session] {
 	}
 }
 
+// eachLogin does the same for logins.
+func (t *SessionTracker) eachLogin(all []*login) iter.Seq[*login] {
+	return func(yield func(*login) bool) {
+		for _, l := range all {
+			t.rest()
+			if !yield(t.useLogin(l)) {
+				return
+			}
+		}
+	}
+}
+
 // learnAccounts maps login uids to account names by what the log says of
 // sessions that state both, where it always says the same.
 func (t *SessionTracker) learnAccounts() {
@@ -112,11 +124,11 @@ func (t *SessionTracker) learnAccounts() {
 // openNamedSessions opens the sessions that only sshd's log knows of: the
 // journal names them, the audit log lost how they began.
 func (t *SessionTracker) openNamedSessions() {
-	for _, l := range t.logins {
+	for l := range t.eachLogin(t.logins) {
 		if l.detail == nil || l.detail.AuditSes == "" || l.detail.SesConflict {
 			continue
 		}
-		if t.rest(); t.sessions.get(l.detail.AuditSes) == nil {
+		if t.sessions.get(l.detail.AuditSes) == nil {
 			t.open(l.detail.AuditSes)
 		}
 	}
@@ -135,12 +147,12 @@ const (
 func (t *SessionTracker) usualWindow() *window {
 	var apart []time.Duration
 	for _, l := range t.logins {
-		if l.At.IsZero() {
+		if t.rest(); t.timeOf(l).IsZero() {
 			continue
 		}
-		for s := range t.byLeader.of(l.PID) {
-			if opened := time.UnixMilli(s.began); s.began != 0 && within(opened, l.At) {
-				apart = append(apart, opened.Sub(l.At))
+		for s := range t.byLeader.of(l.pid) {
+			if opened, at := time.UnixMilli(s.began), t.timeOf(l); s.began != 0 && within(opened, at) {
+				apart = append(apart, opened.Sub(at))
 			}
 		}
 	}
@@ -167,31 +179,48 @@ func within(since, at time.Time) bool {
 
 // index finds the logins that share something with a session.
 type index struct {
-	byPID, byChild map[int][]*login
-	bySes          map[string][]*login
-	noPID          []*login // in the order of time
+	t              *SessionTracker
+	byPID, byChild lists[*login]
+	bySes          lists[*login]       // by the number of the session that the journal names
+	byOddSes       map[string][]*login // where that is no number
+	noPID          []*login            // in the order of time
 }
 
 func (t *SessionTracker) index() *index {
-	x := &index{byPID: make(map[int][]*login), byChild: make(map[int][]*login), bySes: make(map[string][]*login)}
-	for _, l := range t.logins {
+	x := &index{t: t, byOddSes: make(map[string][]*login)}
+	for l := range t.eachLogin(t.logins) {
 		if l.Shares {
 			continue
 		}
 		if l.PID == 0 {
 			x.noPID = append(x.noPID, l)
 		} else {
-			x.byPID[l.PID] = append(x.byPID[l.PID], l)
+			x.byPID.add(l.PID, l)
 		}
 		if d := l.detail; d != nil && d.AuditSes != "" {
-			x.bySes[d.AuditSes] = append(x.bySes[d.AuditSes], l)
+			if n, ok := number(d.AuditSes); ok {
+				x.bySes.add(int(n), l)
+			} else {
+				x.byOddSes[strings.Clone(d.AuditSes)] = append(x.byOddSes[d.AuditSes], l)
+			}
 		}
 		if d := l.detail; d != nil && d.ChildPID != 0 {
-			x.byChild[d.ChildPID] = append(x.byChild[d.ChildPID], l)
+			x.byChild.add(d.ChildPID, l)
 		}
 	}
-	slices.SortStableFunc(x.noPID, func(a, b *login) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(x.noPID, func(a, b *login) int {
+		t.rest()
+		return t.timeOf(a).Compare(t.timeOf(b))
+	})
 	return x
+}
+
+// named gives the logins of which the journal says that they are of a session.
+func (x *index) named(id string) iter.Seq[*login] {
+	if n, ok := number(id); ok {
+		return x.bySes.of(int(n))
+	}
+	return slices.Values(x.byOddSes[id])
 }
 
 // without gives the logins without a pid that stand near a time.
@@ -199,9 +228,9 @@ func (x *index) without(at time.Time) []*login {
 	if at.IsZero() {
 		return nil
 	}
-	from, _ := slices.BinarySearchFunc(x.noPID, at.Add(-loginAfter), func(l *login, at time.Time) int { return l.At.Compare(at) })
+	from, _ := slices.BinarySearchFunc(x.noPID, at.Add(-loginAfter), func(l *login, at time.Time) int { return x.t.timeOf(l).Compare(at) })
 	to := from
-	for to < len(x.noPID) && !x.noPID[to].At.After(at.Add(loginBefore)) {
+	for to < len(x.noPID) && !x.t.timeOf(x.noPID[to]).After(at.Add(loginBefore)) {
 		to++
 	}
 	return x.noPID[from:to]
@@ -218,23 +247,23 @@ func (t *SessionTracker) pairs(all []*session) *pairs {
 			continue
 		}
 		found = found[:0]
-		try := func(ls []*login) {
-			for _, l := range ls {
+		try := func(ls iter.Seq[*login]) {
+			for l := range ls {
 				if !slices.ContainsFunc(found, func(p pair) bool { return p.l == l }) {
-					if p := (pair{s, l, t.judge(s, l)}); !t.opt.Terse || p.matters() {
+					if p := (pair{s, l, t.judge(s, t.useLogin(l))}); !t.opt.Terse || p.matters() {
 						found = append(found, p)
 					}
 				}
 			}
 		}
 		if s.Leader != 0 {
-			try(near(x.byPID[s.Leader], s))
+			try(t.near(&x.byPID, s.Leader, s))
 		}
-		try(x.bySes[s.ID])
+		try(x.named(s.ID))
 		for _, c := range s.Children {
-			try(near(x.byChild[c.PID], s))
+			try(t.near(&x.byChild, c.PID, s))
 		}
-		try(x.without(s.Opened))
+		try(slices.Values(x.without(s.Opened)))
 		if s.Leader == 0 {
 			contest(s.ID, found)
 		}
@@ -264,12 +293,20 @@ func (p *pair) matters() bool {
 	return p.l.PID == 0
 }
 
-// near leaves out the logins that are far from a session whose start is known.
-func near(ls []*login, s *session) []*login {
-	if s.Opened.IsZero() || len(ls) < 8 {
-		return ls
+// near gives those of a list of logins, of a pid, that are not far from a session
+// whose start is known. The others are of interest to who asks why a login is not
+// the session's, as long as they are few.
+func (t *SessionTracker) near(of *lists[*login], pid int, s *session) iter.Seq[*login] {
+	if s.Opened.IsZero() || !t.opt.Terse && len(of.more[pid]) < maxRejected {
+		return of.of(pid)
 	}
-	return slices.DeleteFunc(slices.Clone(ls), func(l *login) bool { return !l.At.IsZero() && !within(s.Opened, l.At) })
+	return func(yield func(*login) bool) {
+		for l := range of.of(pid) {
+			if at := t.timeOf(l); (at.IsZero() || within(s.Opened, at)) && !yield(l) {
+				return
+			}
+		}
+	}
 }
 
 // contest looks at the logins that the journal names for one session whose
@@ -298,8 +335,10 @@ func (t *SessionTracker) joinPairs(pairs *pairs) {
 			return c // nearly always: what follows costs more
 		}
 		t.rest()
-		t.use(a.s)
-		t.use(b.s)
+		for _, p := range [...]*pair{a, b} {
+			t.use(p.s)
+			t.useLogin(p.l)
+		}
 		return cmp.Or(
 			a.s.Opened.Compare(b.s.Opened),
 			a.l.At.Compare(b.l.At),
@@ -309,6 +348,7 @@ func (t *SessionTracker) joinPairs(pairs *pairs) {
 	rivals := rivalsOf(proven)
 	for i, p := range proven {
 		t.rest()
+		t.useLogin(p.l)
 		if t.use(p.s); p.s.Decided || p.l.session != nil {
 			if p.s.login != p.l {
 				t.reject(p.s, p.l, "another pair is nearer")
@@ -332,7 +372,7 @@ func (t *SessionTracker) joinPairs(pairs *pairs) {
 func (t *SessionTracker) joinSure(pairs *pairs) (others []*pair) {
 	proven := func(p *pair) bool { return p.v.proof }
 	for p := range pairs.all() {
-		if proven(p) {
+		if proven(p) && p.l.proven < 2 {
 			p.l.proven++
 		}
 	}
@@ -340,7 +380,7 @@ func (t *SessionTracker) joinSure(pairs *pairs) (others []*pair) {
 	settle := func() {
 		if len(ofOne) == 1 && ofOne[0].l.proven == 1 {
 			t.rest()
-			t.bind(t.use(ofOne[0].s), ofOne[0].l, ofOne[0].v)
+			t.bind(t.use(ofOne[0].s), t.useLogin(ofOne[0].l), ofOne[0].v)
 		} else {
 			others = append(others, ofOne...)
 		}
@@ -392,7 +432,7 @@ func (r *rivals) equal(t *SessionTracker, proven []*pair, i int) *pair {
 			if j <= i || o.rank() != p.rank() || o.v.apart-p.v.apart >= tieMargin || t.use(o.s).Decided || o.l.session != nil {
 				continue
 			}
-			if o.s != p.s || !o.l.sameCredential(p.l) {
+			if o.s != p.s || !t.useLogin(o.l).sameCredential(p.l) {
 				return o
 			}
 		}
@@ -409,6 +449,7 @@ func (t *SessionTracker) reportConflicts(pairs *pairs) {
 		}
 		t.rest()
 		t.use(p.s)
+		t.useLogin(p.l)
 		why := p.v.against
 		if why == "" && p.l.conflicted() {
 			why = p.l.conflictText()

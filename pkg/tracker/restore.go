@@ -76,7 +76,7 @@ func (r *restorer) of(n int) *login {
 }
 
 func (r *restorer) login(l *login, s *savedLogin) error {
-	*l = login{loginClaims: s.loginClaims, detail: s.Detail, own: r.face(s.Own)}
+	*l = *newLogin(&loginBody{loginClaims: s.loginClaims, detail: s.Detail, own: r.face(s.Own)})
 	if l.detail == nil && l.own == nil {
 		return fmt.Errorf("tracker state: login %s says nothing", l.ID)
 	}
@@ -171,7 +171,7 @@ func (r *restorer) finish(st *state) error {
 	}
 	for _, l := range t.logins {
 		if l.session == nil {
-			t.waiting[l.PID] = append(t.waiting[l.PID], l)
+			t.waiting.add(l.PID, l)
 		}
 	}
 	if len(st.Procs) > 0 {
@@ -186,10 +186,7 @@ func (r *restorer) finish(st *state) error {
 		if l == nil {
 			break
 		}
-		if t.procs.owners == nil {
-			t.procs.owners = make(map[int][]*login)
-		}
-		t.procs.owners[l.PID] = append(t.procs.owners[l.PID], l)
+		t.procs.owners.add(l.PID, l)
 	}
 	t.byLeader.sort(func(a, b *session) int { return a.Opened.Compare(b.Opened) })
 	return r.wrong

@@ -176,8 +176,8 @@ func (t *SessionTracker) Snapshot() ([]byte, error) {
 	for pid, p := range t.procs.table {
 		st.Procs[pid] = savedProcess{p, v.login(p.owner)}
 	}
-	for _, pid := range slices.Sorted(maps.Keys(t.procs.owners)) {
-		for _, l := range t.procs.owners[pid] {
+	for _, pid := range slices.Sorted(maps.Keys(t.procs.owners.first)) {
+		for l := range t.procs.owners.of(pid) {
 			st.Owners = append(st.Owners, v.login(l))
 		}
 	}

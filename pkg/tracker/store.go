@@ -1,6 +1,9 @@
 package tracker
 
 import (
+	"errors"
+
+	"auditreplay/pkg/ingest/sshd"
 	"auditreplay/pkg/spool"
 )
 
@@ -19,19 +22,27 @@ import (
 type Store struct {
 	hold     int
 	sessions shelf[*session]
-	spool    spool.Spool
+	logins   shelf[*login]
+	recall   func(number int) (*sshd.Login, error)
+	spool    spool.Spool // of sessions
+	claims   spool.Spool // of logins
 	code     spool.Code
 	buf      []byte
 	err      error
 }
 
-// NewStore makes a store. hold is how many sessions are held in memory.
-func NewStore(hold int) *Store {
-	return &Store{hold: hold, sessions: shelf[*session]{limit: hold}}
+// NewStore makes a store. hold is how many sessions, and how many logins, are
+// held in memory. recall gives again what SessionTracker.Login was given, by its
+// Number.
+func NewStore(hold int, recall func(number int) (*sshd.Login, error)) *Store {
+	return &Store{hold: hold, sessions: shelf[*session]{limit: hold}, logins: shelf[*login]{limit: hold}, recall: recall}
 }
 
 // Close frees what the store holds; its trackers cannot be used any more.
-func (st *Store) Close() { st.spool.Close() }
+func (st *Store) Close() {
+	st.spool.Close()
+	st.claims.Close()
+}
 
 // paged is what a store puts away.
 type paged interface {
@@ -73,11 +84,28 @@ func (t *SessionTracker) use(s *session) *session {
 	return s
 }
 
+// useLogin does the same for a login.
+func (t *SessionTracker) useLogin(l *login) *login {
+	if l != nil && l.loginBody == nil {
+		t.opt.Store.fetchLogin(l)
+	}
+	return l
+}
+
+// used does it for all of a list.
+func (t *SessionTracker) used(all []*login) []*login {
+	for _, l := range all {
+		t.useLogin(l)
+	}
+	return all
+}
+
 // rest puts away what is too much for memory. Nobody may be looking at a
 // session meanwhile that use gave.
 func (t *SessionTracker) rest() {
 	if st := t.opt.Store; st != nil {
 		st.sessions.rest(st)
+		st.logins.rest(st)
 	}
 }
 
@@ -93,7 +121,7 @@ func (t *SessionTracker) lost() error {
 // nothing.
 func (st *Store) Err() error {
 	if st.err == nil {
-		st.err = st.spool.Err()
+		st.err = errors.Join(st.spool.Err(), st.claims.Err())
 	}
 	return st.err
 }
@@ -120,6 +148,50 @@ func (st *Store) fetch(s *session) {
 		st.err = err
 	}
 	st.sessions.add(s)
+}
+
+func (l *login) pinned() bool { return l.own != nil || len(l.rejected) > 0 }
+
+// put writes what the tracker knows of the login. The login itself is recalled.
+func (l *login) put(st *Store) {
+	st.buf = st.code.Append(st.buf[:0], l.loginClaims.code)
+	if string(st.buf) != l.was {
+		l.spooled = st.claims.Add(st.buf)
+	}
+	l.loginBody = nil
+}
+
+func (st *Store) fetchLogin(l *login) {
+	l.loginBody = new(loginBody)
+	b, err := st.claims.Get(l.spooled)
+	if err == nil {
+		err = st.code.Read(b, l.loginClaims.code)
+		l.was = st.code.Text()
+	}
+	if err == nil {
+		l.detail, err = st.recall(int(l.number))
+	}
+	if err != nil {
+		l.detail = new(sshd.Login)
+		if st.err == nil {
+			st.err = err
+		}
+	}
+	st.logins.add(l)
+}
+
+// code is the claims in a spool.
+func (l *loginClaims) code(c *spool.Code) {
+	for _, v := range [...]*string{&l.ID, &l.Account, &l.Addr, &l.Port, &l.CredID, &l.Names} {
+		c.String(v)
+	}
+	c.Int(&l.PID)
+	c.Time(&l.At)
+	c.Int64((*int64)(&l.Ahead))
+	c.Time(&l.Seen)
+	c.Time(&l.LifeEnd)
+	c.Bool(&l.Shares)
+	c.Bool(&l.Written)
 }
 
 // code is the claims in a spool.

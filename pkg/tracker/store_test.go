@@ -1,11 +1,14 @@
 package tracker
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/sshd"
 	"auditreplay/pkg/spool"
 	"auditreplay/pkg/spool/spooltest"
 )
@@ -24,10 +27,77 @@ func TestClaimsCode(t *testing.T) {
 	}
 }
 
+// Whatever is known of a login is kept.
+func TestLoginClaimsCode(t *testing.T) {
+	var whole loginClaims
+	spooltest.Fill(&whole, new(ingest.Source))
+	for _, l := range []*loginClaims{&whole, {}} {
+		var c spool.Code
+		b := c.Append(nil, l.code)
+		got := new(loginClaims)
+		if err := c.Read(b, got.code); err != nil || !reflect.DeepEqual(got, l) {
+			t.Errorf("%+v\nbecame %+v, %v", l, got, err)
+		}
+	}
+}
+
+// A login is as it was when it was put away, and is found by its number.
+func TestStoreOfLogins(t *testing.T) {
+	var all []*sshd.Login
+	broken := errors.New("broken")
+	st := NewStore(4, func(number int) (*sshd.Login, error) {
+		if number == 31 {
+			return nil, broken
+		}
+		again := *all[number/10-1]
+		return &again, nil
+	})
+	defer st.Close()
+	tr := New(nil, nil, Options{Terse: true, Store: st})
+	at := time.Unix(1e9, 0).UTC()
+	for i := range 100 {
+		at = at.Add(time.Hour)
+		all = append(all, &sshd.Login{Accepted: true, Number: 10 * (i + 1), PID: 100 + i, Time: at, Account: "user" + itoa(i)})
+		if i == 7 {
+			tr.LoginInDoubt(all[i])
+			continue
+		}
+		if err := tr.Login(all[i], time.Second); err != nil {
+			t.Fatal(err)
+		}
+		tr.LifeOf(all[i], at.Add(time.Minute))
+	}
+	for _, i := range []int{0, 99, 50, 7, 1, 98, 0} {
+		tr.rest()
+		l := tr.known(&sshd.Login{Number: 10 * (i + 1)})
+		switch {
+		case l == nil:
+			t.Errorf("no login %d", i)
+		case l.detail.Number != 10*(i+1) || l.Account != "user"+itoa(i) || i != 7 && !l.LifeEnd.Equal(all[i].Time.Add(time.Minute)) ||
+			i != 7 && !tr.timeOf(l).Equal(all[i].Time.Add(-time.Second)):
+			t.Errorf("login %d became %+v", i, l.loginClaims)
+		}
+	}
+	if n := len(st.logins.held); n > 8 {
+		t.Errorf("%d logins are held", n)
+	}
+	if tr.known(&sshd.Login{Number: 15}) != nil {
+		t.Error("a login that nobody told of")
+	}
+	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	if l := tr.newLogin(&sshd.Login{Time: far}, 0); !tr.timeOf(l).Equal(far) {
+		t.Errorf("%v became %v", far, tr.timeOf(l))
+	}
+	tr.logins[3].number = 31
+	if tr.useLogin(tr.logins[3]); !errors.Is(tr.lost(), broken) {
+		t.Errorf("%v", tr.lost())
+	}
+}
+
 // A session is as it was when it was put away, and one that cannot be read
 // again is an error of everything that follows.
 func TestStore(t *testing.T) {
-	st := NewStore(4)
+	st := NewStore(4, nil)
 	defer st.Close()
 	tr := New(nil, nil, Options{Terse: true, Store: st})
 	var all []*session
@@ -64,7 +134,7 @@ func TestStore(t *testing.T) {
 }
 
 func TestLists(t *testing.T) {
-	ls := newLists[string]()
+	var ls lists[string]
 	of := func(n int) []string { return slices.Collect(ls.of(n)) }
 	for _, v := range []string{"b", "a", "c", "a"} {
 		ls.add(1, v)

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"strconv"
@@ -52,7 +53,9 @@ type Options struct {
 	// its record type, session, credential, users and process id: false leaves
 	// the event out.
 	Wanted func(*auditevent.AuditEvent, *schema.Extra) bool
-	// Store keeps what was not asked for lately; nil: all stays in memory.
+	// Store keeps what was not asked for lately; nil: all stays in memory. With
+	// it, logins are told in the order of their Numbers, and have to be given by
+	// that again.
 	Store *Store
 	// Names gives people's names for a key (or, with ca, for a CA).
 	Names func(fingerprint string, ca bool) []schema.Name
@@ -78,7 +81,8 @@ type SessionTracker struct {
 	risen     []rise   // LOGINs whose id was above all before
 	logins    []*login // accepted, in the order they came
 	byDetail  map[*sshd.Login]*login
-	waiting   map[int][]*login // by pid: those that no session claimed
+	doubtful  map[int]*login // by their numbers, where a store is: see LoginInDoubt
+	waiting   lists[*login]  // by pid: those that no session claimed
 	accounts  map[string]string
 	target    map[string]string
 	now       time.Time // time of the latest event
@@ -119,8 +123,7 @@ func New(w *auditevent.EventWriter, l *zap.SugaredLogger, opt Options) *SessionT
 		l = zap.NewNop().Sugar()
 	}
 	t := &SessionTracker{w: w, log: l, opt: opt, facts: auditd.NewFacts(),
-		sessions: newSessionIDs(), byLeader: newLists[*session](),
-		waiting: make(map[int][]*login), byDetail: make(map[*sshd.Login]*login),
+		sessions: newSessionIDs(), byDetail: make(map[*sshd.Login]*login),
 		accounts: make(map[string]string), owners: make(map[*login]*face), decisions: make(map[decision]*decision)}
 	if opt.Host != "" || opt.MachineID != "" {
 		t.target = make(map[string]string, 2)
@@ -154,11 +157,8 @@ func (t *SessionTracker) RemoteLogin(r RemoteUserLogin) error {
 func (t *SessionTracker) Login(d *sshd.Login, ahead time.Duration) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.newLogin(d)
-	l.Ahead = ahead
-	if !l.At.IsZero() {
-		l.At = l.At.Add(-ahead)
-	}
+	t.rest()
+	l := t.newLogin(d, ahead)
 	t.addLogin(l)
 	if t.resolved || t.live() {
 		return t.stuck(t.joinWaiting(l))
@@ -172,7 +172,7 @@ func (t *SessionTracker) Login(d *sshd.Login, ahead time.Duration) error {
 func (t *SessionTracker) Learned(d *sshd.Login) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.byDetail[d]
+	l := t.known(d)
 	if l == nil || t.resolved {
 		return nil
 	}
@@ -199,14 +199,32 @@ func (t *SessionTracker) stuck(err error) error {
 	return err
 }
 
-func (t *SessionTracker) newLogin(d *sshd.Login) *login {
-	l := &login{detail: d, loginClaims: loginClaims{PID: d.PID, At: d.Time, Account: d.Account, Addr: d.Addr,
+func (t *SessionTracker) newLogin(d *sshd.Login, ahead time.Duration) *login {
+	l := loginBody{detail: d, loginClaims: loginClaims{PID: d.PID, At: d.Time, Ahead: ahead, Account: d.Account, Addr: d.Addr,
 		ID: LoginID(t.opt.Host, t.opt.Boot, d.PID, d.Text, d.N), Seen: t.now}}
+	if !l.At.IsZero() {
+		l.At = l.At.Add(-ahead)
+	}
 	if d.Port != 0 {
 		l.Port = itoa(d.Port)
 	}
 	l.CredID = t.userID(d)
-	return l
+	return newLogin(&l)
+}
+
+// known gives the login that d stands for, nil where there is none.
+func (t *SessionTracker) known(d *sshd.Login) *login {
+	if t.opt.Store == nil {
+		return t.byDetail[d]
+	}
+	if l := t.doubtful[d.Number]; l != nil {
+		return t.useLogin(l)
+	}
+	n, ok := slices.BinarySearchFunc(t.logins, d.Number, func(l *login, number int) int { return cmp.Compare(int(l.number), number) })
+	if !ok {
+		return nil
+	}
+	return t.useLogin(t.logins[n])
 }
 
 // userID says whose credential it was. A key that is listed under two names is
@@ -227,8 +245,11 @@ func (t *SessionTracker) userID(d *sshd.Login) string {
 
 func (t *SessionTracker) addLogin(l *login) {
 	t.logins = append(t.logins, l)
-	t.waiting[l.PID] = append(t.waiting[l.PID], l)
-	if l.detail != nil {
+	t.waiting.add(l.PID, l)
+	switch {
+	case t.opt.Store != nil:
+		t.opt.Store.logins.add(l)
+	case l.detail != nil:
 		t.byDetail[l.detail] = l
 	}
 }
@@ -238,7 +259,7 @@ func (t *SessionTracker) addLogin(l *login) {
 func (t *SessionTracker) LifeOf(d *sshd.Login, next time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if l := t.byDetail[d]; l != nil {
+	if l := t.known(d); l != nil {
 		l.LifeEnd = next
 	}
 }
@@ -303,10 +324,22 @@ func (t *SessionTracker) bracket(s *session) {
 func itoa(n int) string    { return strconv.Itoa(n) }
 func utoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
+// JoinedLogins is for how many logins a session was found.
+func (t *SessionTracker) JoinedLogins() (n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range t.logins {
+		if l.session != nil || l.shares {
+			n++
+		}
+	}
+	return n
+}
+
 // Joined reports whether a session was found for the login.
 func (t *SessionTracker) Joined(d *sshd.Login) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.byDetail[d]
-	return l != nil && (l.session != nil || l.Shares)
+	l := t.known(d)
+	return l != nil && (l.session != nil || l.shares)
 }

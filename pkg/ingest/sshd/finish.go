@@ -222,10 +222,13 @@ func (c *Connections) sweep(over, refused, undecided time.Time, emit func(Change
 	}
 }
 
-// Unsettled gives the refused logins of which more may be learnt: what no call
-// of Unsettled gives will not change. It may give one several times.
+// Unsettled gives the logins of which more may be learnt: what no call of
+// Unsettled gives will not change. It may give one several times.
 func (c *Connections) Unsettled(do func(*Login)) {
 	of := func(k *connection) {
+		for _, g := range k.Logins {
+			do(g)
+		}
 		if k.LastFail != nil {
 			do(k.LastFail)
 		}

@@ -37,6 +37,7 @@ type Login struct {
 	Error         string // of a refusal in two parts: "certificate invalid"
 	Reason        string // of a refusal: "expired", "root login refused"
 
+	Number    int    `json:"-"` // by which whoever keeps the login knows it, from 1; 0 where nobody does
 	Text      string // the deciding message, decoded
 	N         int    // it is the N-th decision with this PID and Text, from 1 (of the last 65,536 decisions at least)
 	Truncated bool
