@@ -9,14 +9,15 @@ import (
 	"auditreplay/pkg/spool"
 )
 
-// logins are those that were accepted, by their numbers from 0 on. As
-// long as they are few all are in memory. Of more than limit, those that
-// nothing more can be learnt of are kept, encoded, in a spool; in memory each has
-// a keptLogin.
+// logins are those that were accepted, by their numbers from 0 on. As long as
+// they are no more than hold all are in memory. Of more, those that nothing can
+// be learnt of any longer are kept, encoded, in a spool; in memory each has a
+// keptLogin.
 type logins struct {
 	blocks [][]keptLogin
 	held   map[int]*sshd.Login // those that are not in the spool
-	limit  int                 // of these
+	hold   int                 // as many of these as there may be
+	limit  int                 // for how many of them to look which can be
 	spool  spool.Spool
 	code   spool.Code
 	buf    []byte
@@ -82,7 +83,7 @@ func (k *keptLogin) over() time.Time { return joined(k.overSec, k.overNsec) }
 func (k *keptLogin) key() bootKey { return bootKey{int(k.host), int(k.boot)} }
 
 // crowded reports whether it is worth while to settle.
-func (ls *logins) crowded() bool { return len(ls.held) > ls.limit }
+func (ls *logins) crowded() bool { return len(ls.held) > max(ls.limit, ls.hold) }
 
 // settle puts those in the spool that no connection will learn more of.
 func (ls *logins) settle(may map[*sshd.Login]bool) {
@@ -100,7 +101,7 @@ func (ls *logins) settle(may map[*sshd.Login]bool) {
 		ls.at(i).ends = g.End != nil
 		delete(ls.held, i)
 	}
-	ls.limit = max(ls.limit, 2*len(ls.held))
+	ls.limit = 2 * len(ls.held)
 }
 
 // get gives the whole of a login.

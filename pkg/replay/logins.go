@@ -70,6 +70,9 @@ func (r *run) readLogins() error {
 		conns[key].Close(r.collector(key, 0, true))
 	}
 	r.refused.settle(nil)
+	if len(r.logins.held) > r.logins.hold {
+		r.logins.settle(nil)
+	}
 	err = r.logins.each(func(i int, l *loginOf) error {
 		r.logins.sayNext(i, lives.end(bootKey{l.host, l.boot}, l))
 		return nil

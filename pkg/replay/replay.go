@@ -83,7 +83,7 @@ type run struct {
 // Run reads all sources and writes their events to w, in the order of
 // docs/design.md, whatever order the sources are in.
 func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Summary, error) {
-	r := &run{opt: opt, logins: logins{held: make(map[int]*sshd.Login), limit: math.MaxInt}, roots: make(map[int]*root.Root), scan: newScan(), ends: make(map[bootKey]*endings),
+	r := &run{opt: opt, logins: logins{held: make(map[int]*sshd.Login), hold: math.MaxInt}, roots: make(map[int]*root.Root), scan: newScan(), ends: make(map[bootKey]*endings),
 		trackers: make(map[bootKey]*tracker.SessionTracker)}
 	r.counted.next, r.counted.chooser = w, narrow(w)
 	r.w = auditevent.NewAuditEventWriter(&r.counted)
@@ -107,7 +107,7 @@ func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Sum
 	if opt.Observer == nil {
 		r.store = tracker.NewStore(hold, func(number int) (*sshd.Login, error) { return r.logins.get(number - 1) })
 		defer r.store.Close()
-		r.logins.limit = hold
+		r.logins.hold = hold
 	}
 	defer r.logins.close()
 	r.addInputs(sources)

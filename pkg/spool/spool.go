@@ -29,7 +29,7 @@ type Spool struct {
 // Window how many it reads at once, and few how many where pieces are asked for
 // here and there.
 const (
-	maxTail = 1 << 20
+	maxTail = 1 << 18
 	Window  = 1 << 16
 	few     = 1 << 10
 )
