@@ -70,8 +70,8 @@ func (r *run) readLogins() error {
 		conns[key].Close(r.collector(key, 0, true))
 	}
 	r.refused.settle(nil)
-	if len(r.logins.held) > r.logins.hold {
-		r.logins.settle(nil)
+	if r.logins.count() > r.logins.hold {
+		r.logins.settle(nil) // the trackers hold those that matter
 	}
 	err = r.logins.each(func(i int, l *loginOf) error {
 		r.logins.sayNext(i, lives.end(bootKey{l.host, l.boot}, l))
