@@ -24,13 +24,8 @@ type over struct {
 	before int64  // where no line shows it: it was over then, and what the session did last shows when
 }
 
-// settleEnds says how each login's session ended. sshd's log says it in most
-// cases, else the audit log's record of PAM's session does. Where neither
-// does, the ending of other things tells: the host went down; the PID is
-// another process's; or the host went down in an orderly way, in which every
-// monitor that is alive closes PAM's session, and this one did not, so that it
-// must have been killed before.
-func (r *run) settleEnds() error {
+// sortEnds puts what is known of each PID in order, for howOver.
+func (r *run) sortEnds() {
 	for _, e := range r.ends {
 		for _, signs := range e.byPID {
 			slices.SortStableFunc(signs, func(a, b pidSign) int {
@@ -38,17 +33,12 @@ func (r *run) settleEnds() error {
 			})
 		}
 	}
-	var unseen []*loginOf
-	err := r.logins.each(func(i int, l *loginOf) error {
-		if l.over = r.howOver(l); l.over.before != 0 {
-			unseen = append(unseen, l)
-		} else {
-			r.logins.sayOver(i, &l.over)
-		}
-		return nil
-	})
-	if err != nil || len(unseen) == 0 {
-		return err
+}
+
+// settleUnseen says how the sessions ended whose end no line shows.
+func (r *run) settleUnseen(unseen []*loginOf) {
+	if len(unseen) == 0 {
+		return
 	}
 	r.lastTraces(unseen)
 	for _, l := range unseen {
@@ -58,9 +48,14 @@ func (r *run) settleEnds() error {
 		}
 		r.logins.sayOver(l.Number-1, &l.over)
 	}
-	return nil
 }
 
+// howOver says how a login's session ended. sshd's log says it in most cases,
+// else the audit log's record of PAM's session does. Where neither does, the
+// ending of other things tells: the host went down; the PID is another
+// process's; or the host went down in an orderly way, in which every monitor
+// that is alive closes PAM's session, and this one did not, so that it must
+// have been killed before.
 func (r *run) howOver(l *loginOf) over {
 	e := r.endings(bootKey{l.host, l.boot})
 	down, goesDown := e.down()

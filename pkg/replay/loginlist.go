@@ -62,7 +62,6 @@ func (ls *logins) add(g *sshd.Login, key bootKey, ahead time.Duration, doubtful 
 	g.Number = i + 1
 	k := keptLogin{host: int32(key.host), boot: int32(key.boot), ahead: ahead, doubtful: doubtful, pid: g.PID}
 	k.sec, k.nsec = split(g.Time)
-	k.nextSec, k.nextNsec = split(time.Time{})
 	if i%loginBlock == 0 {
 		ls.blocks = append(ls.blocks, make([]keptLogin, 0, loginBlock))
 	}

@@ -207,24 +207,7 @@ func (r *run) join() error {
 		return err
 	}
 	r.scan.facts.close()
-	err = r.logins.each(func(_ int, l *loginOf) error {
-		t := r.tracker(bootKey{l.host, l.boot})
-		if l.doubtful {
-			t.LoginInDoubt(l.Login)
-			return nil
-		}
-		if err := t.Login(l.Login, l.ahead); err != nil {
-			return err
-		}
-		if !l.next.IsZero() {
-			t.LifeOf(l.Login, l.next)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if err := r.settleEnds(); err != nil {
+	if err := r.tellLogins(); err != nil {
 		return err
 	}
 	for _, t := range r.trackers {
@@ -239,6 +222,34 @@ func (r *run) join() error {
 	}
 	r.aimItems()
 	return nil
+}
+
+// tellLogins tells the trackers of the logins, and settles how these ended.
+func (r *run) tellLogins() error {
+	r.sortEnds()
+	var unseen []*loginOf
+	err := r.logins.each(func(i int, l *loginOf) error {
+		key := bootKey{l.host, l.boot}
+		if l.over = r.howOver(l); l.over.before != 0 {
+			unseen = append(unseen, l)
+		} else {
+			r.logins.sayOver(i, &l.over)
+		}
+		t := r.tracker(key)
+		if l.doubtful {
+			t.LoginInDoubt(l.Login)
+			return nil
+		}
+		if err := t.Login(l.Login, l.ahead); err != nil {
+			return err
+		}
+		if !l.next.IsZero() {
+			t.LifeOf(l.Login, l.next)
+		}
+		return nil
+	})
+	r.settleUnseen(unseen)
+	return err
 }
 
 // tracker gives the tracker of a boot.

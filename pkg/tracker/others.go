@@ -60,7 +60,10 @@ func (t *SessionTracker) joinWithoutPID(pairs *pairs) {
 // opened: sshd's own records say so, or the journal names the session. One
 // whose pid opened a session itself did not: a record that says so lost a digit
 // of its pid or session.
-func (t *SessionTracker) findNested(all []*session) {
+//
+// It gives the others.
+func (t *SessionTracker) findNested(all []*session) *index {
+	x := &index{t: t, byOddSes: make(map[string][]*login)}
 	byPID := make(map[int][]*nested)
 	for s := range t.each(all) {
 		for _, n := range s.nested {
@@ -74,23 +77,37 @@ func (t *SessionTracker) findNested(all []*session) {
 				l.share()
 			}
 		}
-		if l.Shares || l.detail == nil || l.detail.AuditSes == "" || l.detail.SesConflict || l.PID == 0 {
-			continue
+		if !l.Shares {
+			t.nestNamed(l)
 		}
-		for s := t.use(t.sessions.get(l.detail.AuditSes)); s != nil; s = t.use(s.older) {
-			if s.Leader == 0 || s.Leader == l.PID || t.leaderOf(l) != nil {
-				continue
-			}
-			if l.At.After(s.Opened.Add(loginAfter)) && (s.Closed.IsZero() || l.At.Before(s.Closed)) {
-				n := s.nest(l.PID, l.At)
-				n.login = l
-				l.share()
-				break
-			}
+		if !l.Shares {
+			x.add(l)
 		}
 	}
+	x.sort()
 	for s := range t.each(all) {
 		slices.SortStableFunc(s.nested, func(a, b *nested) int { return a.Since.Compare(b.Since) })
+	}
+	return x
+}
+
+// nestNamed finds the session that the journal names for a login, if another
+// pid opened it before and it was not over.
+func (t *SessionTracker) nestNamed(l *login) {
+	d := l.detail
+	if d == nil || d.AuditSes == "" || d.SesConflict || l.PID == 0 {
+		return
+	}
+	for s := t.use(t.sessions.get(d.AuditSes)); s != nil; s = t.use(s.older) {
+		if s.Leader == 0 || s.Leader == l.PID || t.leaderOf(l) != nil {
+			continue
+		}
+		if l.At.After(s.Opened.Add(loginAfter)) && (s.Closed.IsZero() || l.At.Before(s.Closed)) {
+			n := s.nest(l.PID, l.At)
+			n.login = l
+			l.share()
+			return
+		}
 	}
 }
 

@@ -58,9 +58,9 @@ func (t *SessionTracker) Resolve() {
 	for s := range t.each(all) {
 		t.bracket(s)
 	}
-	t.findNested(all)
+	x := t.findNested(all)
 	t.usual = t.usualWindow()
-	t.joinPairs(t.pairs(all))
+	t.joinPairs(t.pairs(all, x))
 	for s := range t.each(all) {
 		if !s.Decided {
 			t.decideAlone(s)
@@ -124,14 +124,23 @@ func (t *SessionTracker) learnAccounts() {
 // openNamedSessions opens the sessions that only sshd's log knows of: the
 // journal names them, the audit log lost how they began.
 func (t *SessionTracker) openNamedSessions() {
-	for l := range t.eachLogin(t.logins) {
-		if l.detail == nil || l.detail.AuditSes == "" || l.detail.SesConflict {
-			continue
-		}
-		if t.sessions.get(l.detail.AuditSes) == nil {
-			t.open(l.detail.AuditSes)
+	may := t.logins
+	if t.opt.Store != nil {
+		may = t.unheard
+	}
+	for l := range t.eachLogin(may) {
+		if l.namesUnheard(t) {
+			t.open(strings.Clone(l.detail.AuditSes))
 		}
 	}
+	t.unheard = nil
+}
+
+// namesUnheard reports whether the journal names a session for the login that
+// the audit log has said nothing of so far.
+func (l *login) namesUnheard(t *SessionTracker) bool {
+	d := l.detail
+	return d != nil && d.AuditSes != "" && !d.SesConflict && t.sessions.get(d.AuditSes) == nil
 }
 
 // usualPairs is how many logins must agree on where LOGIN stands for that to
@@ -186,33 +195,33 @@ type index struct {
 	noPID          []*login            // in the order of time
 }
 
-func (t *SessionTracker) index() *index {
-	x := &index{t: t, byOddSes: make(map[string][]*login)}
-	for l := range t.eachLogin(t.logins) {
-		if l.Shares {
-			continue
-		}
-		if l.PID == 0 {
-			x.noPID = append(x.noPID, l)
-		} else {
-			x.byPID.add(l.PID, l)
-		}
-		if d := l.detail; d != nil && d.AuditSes != "" {
-			if n, ok := number(d.AuditSes); ok {
-				x.bySes.add(int(n), l)
-			} else {
-				x.byOddSes[strings.Clone(d.AuditSes)] = append(x.byOddSes[d.AuditSes], l)
-			}
-		}
-		if d := l.detail; d != nil && d.ChildPID != 0 {
-			x.byChild.add(d.ChildPID, l)
-		}
+// add takes a login that shares no session with another.
+func (x *index) add(l *login) {
+	if l.PID == 0 {
+		x.noPID = append(x.noPID, l)
+	} else {
+		x.byPID.add(l.PID, l)
 	}
+	d := l.detail
+	if d == nil {
+		return
+	}
+	if n, ok := number(d.AuditSes); ok {
+		x.bySes.add(int(n), l)
+	} else if d.AuditSes != "" {
+		x.byOddSes[strings.Clone(d.AuditSes)] = append(x.byOddSes[d.AuditSes], l)
+	}
+	if d.ChildPID != 0 {
+		x.byChild.add(d.ChildPID, l)
+	}
+}
+
+// sort is called when all are added.
+func (x *index) sort() {
 	slices.SortStableFunc(x.noPID, func(a, b *login) int {
-		t.rest()
-		return t.timeOf(a).Compare(t.timeOf(b))
+		x.t.rest()
+		return x.t.timeOf(a).Compare(x.t.timeOf(b))
 	})
-	return x
 }
 
 // named gives the logins of which the journal says that they are of a session.
@@ -238,8 +247,7 @@ func (x *index) without(at time.Time) []*login {
 
 // pairs judges every session against the logins that share a pid with it or
 // are named by it, and those that have no pid at all.
-func (t *SessionTracker) pairs(all []*session) *pairs {
-	x := t.index()
+func (t *SessionTracker) pairs(all []*session, x *index) *pairs {
 	out := new(pairs)
 	var found []pair // of one session
 	for s := range t.each(all) {

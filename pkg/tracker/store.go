@@ -29,6 +29,9 @@ type Store struct {
 	code     spool.Code
 	buf      []byte
 	err      error
+
+	bodies      spare[body]
+	loginBodies spare[loginBody]
 }
 
 // NewStore makes a store. hold is how many sessions, and how many logins, are
@@ -134,11 +137,37 @@ func (s *session) put(st *Store) {
 	if string(st.buf) != s.was {
 		s.spooled = st.spool.Add(st.buf)
 	}
+	st.bodies.put(s.body)
 	s.body = nil
 }
 
+// spare are structs that nobody needs, to be used again.
+type spare[T any] []*T
+
+// maxSpare bounds them.
+const maxSpare = 1 << 12
+
+func (sp *spare[T]) put(v *T) {
+	if len(*sp) < maxSpare {
+		var zero T
+		*v = zero
+		*sp = append(*sp, v)
+	}
+}
+
+func (sp *spare[T]) get() *T {
+	n := len(*sp) - 1
+	if n < 0 {
+		return new(T)
+	}
+	v := (*sp)[n]
+	*sp = (*sp)[:n]
+	return v
+}
+
 func (st *Store) fetch(s *session) {
-	s.body = &body{terse: true}
+	s.body = st.bodies.get()
+	s.terse = true
 	b, err := st.spool.Get(s.spooled)
 	if err == nil {
 		err = st.code.Read(b, s.claims.code)
@@ -158,11 +187,12 @@ func (l *login) put(st *Store) {
 	if string(st.buf) != l.was {
 		l.spooled = st.claims.Add(st.buf)
 	}
+	st.loginBodies.put(l.loginBody)
 	l.loginBody = nil
 }
 
 func (st *Store) fetchLogin(l *login) {
-	l.loginBody = new(loginBody)
+	l.loginBody = st.loginBodies.get()
 	b, err := st.claims.Get(l.spooled)
 	if err == nil {
 		err = st.code.Read(b, l.loginClaims.code)

@@ -82,6 +82,7 @@ type SessionTracker struct {
 	logins    []*login // accepted, in the order they came
 	byDetail  map[*sshd.Login]*login
 	doubtful  map[int]*login // by their numbers, where a store is: see LoginInDoubt
+	unheard   []*login       // where a store is: those of which the journal named a session that was not known then
 	waiting   lists[*login]  // by pid: those that no session claimed
 	accounts  map[string]string
 	target    map[string]string
@@ -249,6 +250,9 @@ func (t *SessionTracker) addLogin(l *login) {
 	switch {
 	case t.opt.Store != nil:
 		t.opt.Store.logins.add(l)
+		if l.namesUnheard(t) {
+			t.unheard = append(t.unheard, l)
+		}
 	case l.detail != nil:
 		t.byDetail[l.detail] = l
 	}
