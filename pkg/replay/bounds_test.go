@@ -122,12 +122,31 @@ func TestOneEventOfManyRecords(t *testing.T) {
 // nothing can be written: the run ends with that error, and soon.
 func TestNoRoomForFacts(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
+	if _, err := replay.Run(oneLog(sessionLog(130_000)), &heavy{}, replay.Options{}); err == nil || !strings.HasPrefix(err.Error(), "temporary file: ") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// sessionLog is an audit log of n sessions of which each has its LOGIN.
+func sessionLog(n int) []byte {
 	var b bytes.Buffer
-	for i := range 130_000 {
+	for i := range n {
 		fmt.Fprintf(&b, "type=LOGIN msg=audit(%d.000:%d): pid=%d uid=0 old-auid=4294967295 auid=1000 old-ses=4294967295 ses=%d res=1\n", 1700000000+i, i+1, i+1, i+1)
 	}
-	if _, err := replay.Run(oneLog(b.Bytes()), &heavy{}, replay.Options{}); err == nil || !strings.HasPrefix(err.Error(), "temporary file: ") {
-		t.Errorf("error %v", err)
+	return b.Bytes()
+}
+
+// TestNoRoomForSessions does the same with sessions: no event is written whose
+// session nothing is known of any more.
+func TestNoRoomForSessions(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
+	log := sessionLog(20_000)
+	var h heavy
+	if _, err := replay.Run(oneLog(log), &h, replay.Options{Hold: 1}); err == nil || !strings.HasPrefix(err.Error(), "temporary file: ") || h.events > 0 {
+		t.Errorf("%d events, error %v", h.events, err)
+	}
+	if _, err := replay.Run(oneLog(log), &h, replay.Options{Hold: 20_000}); err != nil || h.events != 20_000 {
+		t.Errorf("all in memory: %d events, error %v", h.events, err)
 	}
 }
 

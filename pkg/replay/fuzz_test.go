@@ -49,7 +49,7 @@ func FuzzRun(f *testing.F) {
 		var got [2]recorder
 		for i := range got {
 			got[i].text = true
-			sum, err := replay.Run(e.sources(), &got[i], replay.Options{Workers: i + 1})
+			sum, err := replay.Run(e.sources(), &got[i], replay.Options{Workers: i + 1, Hold: i})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -394,7 +394,7 @@ func TestRandomStories(t *testing.T) {
 			continue
 		}
 		rec := new(recorder)
-		if _, err := replay.Run(e.sources(), rec, replay.Options{Workers: 1, Scope: replay.ScopeAll}); err != nil {
+		if _, err := replay.Run(e.sources(), rec, replay.Options{Workers: 1, Scope: replay.ScopeAll, Hold: int(seed % 3)}); err != nil {
 			t.Fatalf("story %d: %v", seed, err)
 		}
 		told := false

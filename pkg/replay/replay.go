@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"slices"
@@ -32,6 +33,7 @@ type Options struct {
 	Zone      *time.Location // of logs whose lines have none; nil: found from the evidence
 	Transient bool           // the view keeps no string of an event after Encode
 	Workers   int            // 1 does one thing at a time; the output is the same for any number
+	Hold      int            // sessions, and logins, in memory with all that is known of them, others in a file; 0 is 16,384
 	Log       *zap.SugaredLogger
 
 	Paths bool                 // schema.Event.Paths, for selections by path
@@ -54,9 +56,8 @@ type Options struct {
 	Known func(Log) error
 }
 
-// hold is how many sessions, and how many logins, are held in memory with all
-// that is known of them.
-var hold = 1 << 14
+// usualHold is what a Hold of 0 is.
+const usualHold = 1 << 14
 
 // run is one replay.
 type run struct {
@@ -105,6 +106,7 @@ func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Sum
 	defer r.scan.facts.close()
 	defer r.refused.close()
 	if opt.Observer == nil {
+		hold := cmp.Or(opt.Hold, usualHold)
 		r.store = tracker.NewStore(hold, func(number int) (*sshd.Login, error) { return r.logins.get(number - 1) })
 		defer r.store.Close()
 		r.logins.hold = hold

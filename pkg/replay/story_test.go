@@ -152,7 +152,7 @@ func (s *story) files(names ...string) evidence {
 func whose(t *testing.T, e evidence) map[string]string {
 	t.Helper()
 	rec := new(recorder)
-	sum, err := replay.Run(e.sources(), rec, replay.Options{Workers: 1, Scope: replay.ScopeAll})
+	sum, err := replay.Run(e.sources(), rec, replay.Options{Workers: 1, Scope: replay.ScopeAll, Hold: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -188,19 +188,17 @@ func within(since, at time.Time) bool {
 
 // index finds the logins that share something with a session.
 type index struct {
-	t              *SessionTracker
-	byPID, byChild lists[*login]
-	bySes          lists[*login]       // by the number of the session that the journal names
-	byOddSes       map[string][]*login // where that is no number
-	noPID          []*login            // in the order of time
+	t        *SessionTracker // which has those that wait by their pids
+	byChild  lists[*login]
+	bySes    lists[*login]       // by the number of the session that the journal names
+	byOddSes map[string][]*login // where that is no number
+	noPID    []*login            // in the order of time
 }
 
 // add takes a login that shares no session with another.
 func (x *index) add(l *login) {
 	if l.PID == 0 {
 		x.noPID = append(x.noPID, l)
-	} else {
-		x.byPID.add(l.PID, l)
 	}
 	d := l.detail
 	if d == nil {
@@ -257,7 +255,7 @@ func (t *SessionTracker) pairs(all []*session, x *index) *pairs {
 		found = found[:0]
 		try := func(ls iter.Seq[*login]) {
 			for l := range ls {
-				if !slices.ContainsFunc(found, func(p pair) bool { return p.l == l }) {
+				if !l.shares && !slices.ContainsFunc(found, func(p pair) bool { return p.l == l }) {
 					if p := (pair{s, l, t.judge(s, t.useLogin(l))}); !t.opt.Terse || p.matters() {
 						found = append(found, p)
 					}
@@ -265,7 +263,7 @@ func (t *SessionTracker) pairs(all []*session, x *index) *pairs {
 			}
 		}
 		if s.Leader != 0 {
-			try(t.near(&x.byPID, s.Leader, s))
+			try(t.near(&t.waiting, s.Leader, s))
 		}
 		try(x.named(s.ID))
 		for _, c := range s.Children {
