@@ -143,7 +143,7 @@ func (t *SessionTracker) fits(s *session) bool {
 	if s.ByLogin || !t.opt.Steady {
 		return true
 	}
-	return t.sessions[s.ID] == s && s.After.Sub(s.First) <= eventSlack
+	return t.sessions.get(s.ID) == s && s.After.Sub(s.First) <= eventSlack
 }
 
 // revoke takes the name off a session whose later records contradict it.
