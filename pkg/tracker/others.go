@@ -70,7 +70,9 @@ func (t *SessionTracker) findNested(all []*session) *index {
 			byPID[n.PID] = append(byPID[n.PID], n)
 		}
 	}
-	for l := range t.eachLogin(t.logins) {
+	for place, l := range t.logins {
+		t.rest()
+		t.useLogin(l)
 		for _, n := range byPID[l.PID] {
 			if l.PID != 0 && n.login == nil && within(n.Since, l.At) && !l.conflicted() && t.leaderOf(l) == nil {
 				n.login = l
@@ -81,7 +83,7 @@ func (t *SessionTracker) findNested(all []*session) *index {
 			t.nestNamed(l)
 		}
 		if !l.Shares {
-			x.add(l)
+			x.add(l, place)
 		}
 	}
 	x.sort()

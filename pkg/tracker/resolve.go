@@ -3,6 +3,7 @@ package tracker
 import (
 	"cmp"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -19,26 +20,49 @@ type pair struct {
 	v verdict
 }
 
-// pairs are pairs, those of one session one after the other, in blocks that
-// never move.
-type pairs struct{ blocks [][]pair }
+// pairs are pairs, those of one session one after the other. There may be a
+// million: they stand in blocks that never move, and what contradicts them,
+// which is rare, beside them.
+type pairs struct {
+	blocks  [][]keptPair
+	against []string
+}
+
+type keptPair struct {
+	s             *session
+	l             *login
+	apart         time.Duration
+	agreed        agreement
+	strong, proof bool
+	against       uint32 // from 1; 0 where nothing contradicts
+}
 
 const pairBlock = 1 << 12
 
 func (ps *pairs) add(p pair) {
+	k := keptPair{s: p.s, l: p.l, apart: p.v.apart, agreed: p.v.agreed, strong: p.v.strong, proof: p.v.proof}
+	if p.v.against != "" {
+		ps.against = append(ps.against, p.v.against)
+		k.against = uint32(len(ps.against))
+	}
 	n := len(ps.blocks)
 	if n == 0 || len(ps.blocks[n-1]) == pairBlock {
-		ps.blocks = append(ps.blocks, make([]pair, 0, pairBlock))
+		ps.blocks = append(ps.blocks, make([]keptPair, 0, pairBlock))
 		n++
 	}
-	ps.blocks[n-1] = append(ps.blocks[n-1], p)
+	ps.blocks[n-1] = append(ps.blocks[n-1], k)
 }
 
 func (ps *pairs) all() iter.Seq[*pair] {
 	return func(yield func(*pair) bool) {
 		for _, block := range ps.blocks {
 			for i := range block {
-				if !yield(&block[i]) {
+				k := &block[i]
+				p := pair{k.s, k.l, verdict{agreed: k.agreed, strong: k.strong, proof: k.proof, apart: k.apart}}
+				if k.against > 0 {
+					p.v.against = ps.against[k.against-1]
+				}
+				if !yield(&p) {
 					return
 				}
 			}
@@ -188,34 +212,82 @@ func within(since, at time.Time) bool {
 
 // index finds the logins that share something with a session.
 type index struct {
-	t        *SessionTracker // which has those that wait by their pids
-	byChild  lists[*login]
-	bySes    lists[*login]       // by the number of the session that the journal names
-	byOddSes map[string][]*login // where that is no number
-	noPID    []*login            // in the order of time
+	t              *SessionTracker
+	byPID, byChild numbered
+	bySes          numbered            // by the number of the session that the journal names
+	byOddSes       map[string][]*login // where that is no number
+	noPID          []*login            // in the order of time
 }
 
-// add takes a login that shares no session with another.
-func (x *index) add(l *login) {
+// numbered finds logins by a number, in the order in which they came: 32 bits of
+// it and of the login's place in a list, to be compared as they are.
+type numbered struct {
+	keys []uint64
+	odd  map[int][]int // places by numbers that have no 32 bits
+}
+
+func (x *numbered) add(n, place, all int) {
+	if n < 0 || n > math.MaxUint32 {
+		if x.odd == nil {
+			x.odd = make(map[int][]int)
+		}
+		x.odd[n] = append(x.odd[n], place)
+		return
+	}
+	if x.keys == nil {
+		x.keys = make([]uint64, 0, all)
+	}
+	x.keys = append(x.keys, uint64(n)<<32|uint64(place))
+}
+
+// of gives the places of a number, once the keys are in order.
+func (x *numbered) of(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for _, place := range x.odd[n] {
+			if !yield(place) {
+				return
+			}
+		}
+		if n < 0 || n > math.MaxUint32 {
+			return
+		}
+		i, _ := slices.BinarySearch(x.keys, uint64(n)<<32)
+		for ; i < len(x.keys) && x.keys[i]>>32 == uint64(n); i++ {
+			if !yield(int(uint32(x.keys[i]))) {
+				return
+			}
+		}
+	}
+}
+
+// add takes a login that shares no session with another, and its place among
+// all.
+func (x *index) add(l *login, place int) {
+	all := len(x.t.logins)
 	if l.PID == 0 {
 		x.noPID = append(x.noPID, l)
+	} else {
+		x.byPID.add(l.PID, place, all)
 	}
 	d := l.detail
 	if d == nil {
 		return
 	}
 	if n, ok := number(d.AuditSes); ok {
-		x.bySes.add(int(n), l)
+		x.bySes.add(int(n), place, all)
 	} else if d.AuditSes != "" {
 		x.byOddSes[strings.Clone(d.AuditSes)] = append(x.byOddSes[d.AuditSes], l)
 	}
 	if d.ChildPID != 0 {
-		x.byChild.add(d.ChildPID, l)
+		x.byChild.add(d.ChildPID, place, all)
 	}
 }
 
 // sort is called when all are added.
 func (x *index) sort() {
+	for _, keys := range [...][]uint64{x.byPID.keys, x.byChild.keys, x.bySes.keys} {
+		slices.Sort(keys)
+	}
 	slices.SortStableFunc(x.noPID, func(a, b *login) int {
 		x.t.rest()
 		return x.t.timeOf(a).Compare(x.t.timeOf(b))
@@ -225,9 +297,20 @@ func (x *index) sort() {
 // named gives the logins of which the journal says that they are of a session.
 func (x *index) named(id string) iter.Seq[*login] {
 	if n, ok := number(id); ok {
-		return x.bySes.of(int(n))
+		return x.logins(&x.bySes, int(n))
 	}
 	return slices.Values(x.byOddSes[id])
+}
+
+// logins gives those of a number.
+func (x *index) logins(of *numbered, n int) iter.Seq[*login] {
+	return func(yield func(*login) bool) {
+		for place := range of.of(n) {
+			if !yield(x.t.logins[place]) {
+				return
+			}
+		}
+	}
 }
 
 // without gives the logins without a pid that stand near a time.
@@ -255,7 +338,7 @@ func (t *SessionTracker) pairs(all []*session, x *index) *pairs {
 		found = found[:0]
 		try := func(ls iter.Seq[*login]) {
 			for l := range ls {
-				if !l.shares && !slices.ContainsFunc(found, func(p pair) bool { return p.l == l }) {
+				if !slices.ContainsFunc(found, func(p pair) bool { return p.l == l }) {
 					if p := (pair{s, l, t.judge(s, t.useLogin(l))}); !t.opt.Terse || p.matters() {
 						found = append(found, p)
 					}
@@ -263,11 +346,11 @@ func (t *SessionTracker) pairs(all []*session, x *index) *pairs {
 			}
 		}
 		if s.Leader != 0 {
-			try(t.near(&t.waiting, s.Leader, s))
+			try(x.near(&x.byPID, s.Leader, s))
 		}
 		try(x.named(s.ID))
 		for _, c := range s.Children {
-			try(t.near(&x.byChild, c.PID, s))
+			try(x.near(&x.byChild, c.PID, s))
 		}
 		try(slices.Values(x.without(s.Opened)))
 		if s.Leader == 0 {
@@ -302,13 +385,14 @@ func (p *pair) matters() bool {
 // near gives those of a list of logins, of a pid, that are not far from a session
 // whose start is known. The others are of interest to who asks why a login is not
 // the session's, as long as they are few.
-func (t *SessionTracker) near(of *lists[*login], pid int, s *session) iter.Seq[*login] {
-	if s.Opened.IsZero() || !t.opt.Terse && len(of.more[pid]) < maxRejected {
-		return of.of(pid)
+func (x *index) near(of *numbered, pid int, s *session) iter.Seq[*login] {
+	all := x.logins(of, pid)
+	if s.Opened.IsZero() || !x.t.opt.Terse && len(slices.Collect(of.of(pid))) < maxRejected {
+		return all
 	}
 	return func(yield func(*login) bool) {
-		for l := range of.of(pid) {
-			if at := t.timeOf(l); (at.IsZero() || within(s.Opened, at)) && !yield(l) {
+		for l := range all {
+			if at := x.t.timeOf(l); (at.IsZero() || within(s.Opened, at)) && !yield(l) {
 				return
 			}
 		}

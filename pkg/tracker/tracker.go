@@ -246,15 +246,17 @@ func (t *SessionTracker) userID(d *sshd.Login) string {
 
 func (t *SessionTracker) addLogin(l *login) {
 	t.logins = append(t.logins, l)
-	t.waiting.add(l.PID, l)
 	switch {
-	case t.opt.Store != nil:
+	case t.opt.Store != nil: // Resolve alone looks for it
 		t.opt.Store.logins.add(l)
 		if l.namesUnheard(t) {
 			t.unheard = append(t.unheard, l)
 		}
-	case l.detail != nil:
-		t.byDetail[l.detail] = l
+	default:
+		t.waiting.add(l.PID, l)
+		if l.detail != nil {
+			t.byDetail[l.detail] = l
+		}
 	}
 }
 
