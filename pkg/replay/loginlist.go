@@ -62,6 +62,7 @@ func (ls *logins) add(g *sshd.Login, key bootKey, ahead time.Duration, doubtful 
 	g.Number = i + 1
 	k := keptLogin{host: int32(key.host), boot: int32(key.boot), ahead: ahead, doubtful: doubtful, pid: g.PID}
 	k.sec, k.nsec = split(g.Time)
+	k.nextSec, k.nextNsec = split(time.Time{})
 	if i%loginBlock == 0 {
 		ls.blocks = append(ls.blocks, make([]keptLogin, 0, loginBlock))
 	}
@@ -132,6 +133,9 @@ func (ls *logins) login(i int) (*loginOf, error) {
 	k := ls.at(i)
 	l := &loginOf{Login: g, host: int(k.host), boot: int(k.boot), ahead: k.ahead, doubtful: k.doubtful, next: joined(k.nextSec, k.nextNsec)}
 	l.over = over{how: endedHow[k.how], sign: sign{k.over(), k.overPos}}
+	if len(g.Conflict) > 0 { // two of one life say nothing of its end
+		l.next = time.Time{}
+	}
 	return l, nil
 }
 
