@@ -113,13 +113,15 @@ func (a *audited) sameReboot(cuts []int64, journals []journalBoot, i int) int {
 // journal says of the kernel's start may lie apart.
 const startMargin = 120_000
 
-// mayStart reports whether a cut can be the start of a journal's boot. Where
-// the audit log goes on after the boot's first entry and before the cut, the
+// mayStart reports whether a cut can be the start of a journal's boot. It is
+// none that the boot's last entry stands well before. Where the audit log goes on after the boot's first entry and before the cut, the
 // cut is a later reboot. Where the boot before has entries after the cut, or
 // the kernel did not start before it, it is an earlier one.
 func (a *audited) mayStart(journals []journalBoot, i int, cut int64) bool {
 	j := &journals[i]
 	switch {
+	case cut > j.last+startMargin:
+		return false
 	case cut > j.first+startMargin:
 		return a.firstSince(j.first+startMargin) >= cut
 	case cut < j.start-startMargin:

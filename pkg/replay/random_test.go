@@ -379,15 +379,24 @@ func (t *teller) files2(name string, kind ingest.Kind, units [][]byte) evidence 
 	return evidence{{a, kind, slicesJoin(units[:n]...)}, {b, kind, slicesJoin(units[n:]...)}}
 }
 
+// onceWrong are stories that once held wrong names: the start of a boot was given to a journal that had
+// ended long before it; a login of a clock that was set back was taken for that
+// of another owner of its pid; a login was over before anything was seen of the
+// session that the journal named for it.
+var onceWrong = []uint64{1300291, 305681, 7001433}
+
 func TestRandomStories(t *testing.T) {
 	t.Parallel()
 	n := *storyN
 	if testing.Short() {
 		n = min(n, 60)
 	}
-	commands, named, bad := 0, 0, 0
+	seeds := slices.Clone(onceWrong)
 	for i := range n {
-		seed := *storySeed + uint64(i)
+		seeds = append(seeds, *storySeed+uint64(i))
+	}
+	commands, named, bad := 0, 0, 0
+	for _, seed := range seeds {
 		s := tell(seed)
 		e, ok := s.evidence()
 		if !ok {
@@ -420,7 +429,7 @@ func TestRandomStories(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d stories, %d commands, %d of them named, %d wrong", n, commands, named, bad)
+	t.Logf("%d stories, %d commands, %d of them named, %d wrong", len(seeds), commands, named, bad)
 	if named*2 < commands {
 		t.Errorf("of %d commands only %d are named", commands, named)
 	}

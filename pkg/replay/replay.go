@@ -261,7 +261,7 @@ func (r *run) tracker(key bootKey) *tracker.SessionTracker {
 		h := &r.hosts[key.host]
 		opt := tracker.Options{Host: h.name, MachineID: h.machine, Boot: h.boots[key.boot].id,
 			KeepUnjoined: true, Raw: r.opt.Raw, Transient: r.opt.Transient, AllHaveSes: !r.scan.frags,
-			Steady: h.boots[key.boot].steady, Paths: r.opt.Paths, Terse: r.store != nil, Store: r.store,
+			Steady: h.boots[key.boot].steady, SetBack: !h.boots[key.boot].steady, Paths: r.opt.Paths, Terse: r.store != nil, Store: r.store,
 			Names: r.keyNames(h), UserNames: r.userNames(h)}
 		if r.counted.chooser != nil {
 			opt.Wanted = r.counted.wanted

@@ -38,6 +38,9 @@ func (t *SessionTracker) windowOf(l *login) window {
 		switch d.Pos.Source.Kind {
 		case ingest.JournalExport, ingest.JournalJSON, ingest.JournalBinary, ingest.JournalText:
 			w.before = preciseSlack
+			if t.opt.SetBack { // then a pid's next owner may stand in between
+				w.after = tight
+			}
 		}
 	}
 	if u := t.usual; u != nil {
@@ -156,6 +159,9 @@ func (v *verdict) weighEnd(s *session, l *login, w window) timing {
 	if !s.After.IsZero() && s.After.Sub(l.At) > w.after || !s.Before.IsZero() && l.At.Sub(s.Before) > w.before ||
 		!s.First.IsZero() && l.At.Sub(s.First) > w.before {
 		return never
+	}
+	if !s.First.IsZero() && l.over(s.First) {
+		return never // what outlives a login was seen before its end
 	}
 	if s.Closed.IsZero() {
 		return silent

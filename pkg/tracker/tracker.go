@@ -41,6 +41,8 @@ type Options struct {
 	// Steady says that the host's clock was not set back during this boot, so
 	// that what is earlier came before.
 	Steady bool
+	// SetBack says that it was: what stands near by the clock may be far.
+	SetBack bool
 	// Raw puts the records' own lines into every event.
 	Raw bool
 	// Terse leaves out what only Decisions shows: the records that speak of a
