@@ -7,18 +7,19 @@ import (
 	"auditreplay/pkg/spool"
 )
 
-// Store keeps what the trackers of one replay know of sessions that they were
-// not asked about for a while: in a temporary file. A host that is busy for
-// years has millions of them, each has some hundred bytes, and at any time a
-// few matter. What stays in memory of each session is its place in the
-// trackers' lists.
+// Store keeps what the trackers of one replay know of sessions and logins that
+// they were not asked about for a while: in temporary files. A host that is
+// busy for years has millions of them, each has some hundred bytes, and at any
+// time a few matter. What stays in memory of each is its place in the trackers'
+// lists, who belongs to whom, and what Resolve compares of very many.
 //
 // Trackers that share a Store are for one goroutine. It is for those that
 // Resolve decides, and that cite nothing (Options.Terse).
 //
-// What is put away has no body: to look at it without SessionTracker.use ends
-// the program. It is put away in SessionTracker.rest alone, where nobody is in
-// the midst of looking at it.
+// What is put away has no body: to look at it without SessionTracker.use or
+// useLogin ends the program. It is put away in SessionTracker.rest alone, where
+// nobody is in the midst of looking at it, and its body is used again for
+// another: nothing but the session or login itself refers to that.
 type Store struct {
 	hold     int
 	sessions shelf[*session]
