@@ -60,7 +60,6 @@ func (t *SessionTracker) joinWithoutPID(pairs *pairs) {
 // opened: sshd's own records say so, or the journal names the session. One
 // whose pid opened a session itself did not: a record that says so lost a digit
 // of its pid or session.
-//
 // It gives the others.
 func (t *SessionTracker) findNested(all []*session) *index {
 	x := &index{t: t, byOddSes: make(map[string][]*login)}

@@ -338,26 +338,30 @@ func (t *SessionTracker) pairs(all []*session, x *index) *pairs {
 		found = found[:0]
 		try := func(ls iter.Seq[*login]) {
 			for l := range ls {
-				if !slices.ContainsFunc(found, func(p pair) bool { return p.l == l }) {
-					if p := (pair{s, l, t.judge(s, t.useLogin(l))}); !t.opt.Terse || p.matters() {
-						found = append(found, p)
-					}
+				if slices.ContainsFunc(found, func(p pair) bool { return p.l == l }) {
+					continue
+				}
+				t.rest()
+				p := pair{s, l, t.judge(t.use(s), t.useLogin(l))}
+				if !t.opt.Terse || p.matters() {
+					p.v.proof = p.v.proof && !l.conflicted()
+					found = append(found, p)
 				}
 			}
 		}
 		if s.Leader != 0 {
-			try(x.near(&x.byPID, s.Leader, s))
+			try(x.near(&x.byPID, s.Leader, s.Opened))
 		}
-		try(x.named(s.ID))
-		for _, c := range s.Children {
-			try(x.near(&x.byChild, c.PID, s))
+		id, children, opened := s.ID, s.Children, s.Opened
+		try(x.named(id))
+		for _, c := range children {
+			try(x.near(&x.byChild, c.PID, opened))
 		}
-		try(slices.Values(x.without(s.Opened)))
-		if s.Leader == 0 {
+		try(slices.Values(x.without(opened)))
+		if t.use(s); s.Leader == 0 {
 			contest(s.ID, found)
 		}
 		for _, p := range found {
-			p.v.proof = p.v.proof && !p.l.conflicted()
 			out.add(p)
 		}
 	}
@@ -385,14 +389,14 @@ func (p *pair) matters() bool {
 // near gives those of a list of logins, of a pid, that are not far from a session
 // whose start is known. The others are of interest to who asks why a login is not
 // the session's, as long as they are few.
-func (x *index) near(of *numbered, pid int, s *session) iter.Seq[*login] {
+func (x *index) near(of *numbered, pid int, opened time.Time) iter.Seq[*login] {
 	all := x.logins(of, pid)
-	if s.Opened.IsZero() || !x.t.opt.Terse && len(slices.Collect(of.of(pid))) < maxRejected {
+	if opened.IsZero() || !x.t.opt.Terse && len(slices.Collect(of.of(pid))) < maxRejected {
 		return all
 	}
 	return func(yield func(*login) bool) {
 		for l := range all {
-			if at := x.t.timeOf(l); (at.IsZero() || within(s.Opened, at)) && !yield(l) {
+			if at := x.t.timeOf(l); (at.IsZero() || within(opened, at)) && !yield(l) {
 				return
 			}
 		}
