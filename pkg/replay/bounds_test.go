@@ -131,7 +131,7 @@ func TestNoRoomForFacts(t *testing.T) {
 func sessionLog(n int) []byte {
 	var b bytes.Buffer
 	for i := range n {
-		fmt.Fprintf(&b, "type=LOGIN msg=audit(%d.000:%d): pid=%d uid=0 old-auid=4294967295 auid=1000 old-ses=4294967295 ses=%d res=1\n", 1700000000+i, i+1, i+1, i+1)
+		fmt.Fprintf(&b, "type=LOGIN msg=audit(%d.000:%d): pid=%d uid=0 old-auid=4294967295 auid=1000 old-ses=4294967295 ses=%d res=1\x1dUID=\"root\" OLD-AUID=\"unset\" AUID=\"core\"\n", 1700000000+i, i+1, i+1, i+1)
 	}
 	return b.Bytes()
 }
@@ -211,4 +211,49 @@ func (r *refusedInOrder) Encode(v any) error {
 		r.t.Fatalf("event %d: %s of %v", r.events, e.Outcome, e.Subjects)
 	}
 	return r.heavy.Encode(v)
+}
+
+// TestSessionsAreBounded replays logs of more and more sessions, alone and with
+// the logins that opened them: each further one takes 256 bytes at most.
+func TestSessionsAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("looks at the memory in use, which the race detector takes for itself")
+	}
+	const few, many, most = 10_000, 40_000, 256
+	held := func(n int, logins bool) int64 {
+		sources := oneLog(sessionLog(n))
+		if logins {
+			sources = append(sources, oneAuthLog(acceptedLog(n))...)
+		}
+		var before runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		var h heavy
+		sum, err := replay.Run(sources, &h, replay.Options{Workers: 1, Hold: 500})
+		if err != nil || logins && (sum.Joined != int64(n) || h.events != 2*n) || !logins && h.events != n {
+			t.Fatalf("%d events, %d logins joined, %v", h.events, sum.Joined, err)
+		}
+		return int64(h.most) - int64(before.HeapAlloc)
+	}
+	for _, logins := range []bool{false, true} {
+		more := int64(many - few)
+		if logins {
+			more *= 2
+		}
+		if each := (held(many, logins) - held(few, logins)) / more; each > most {
+			t.Errorf("logins %t: %d bytes are held for each", logins, each)
+		}
+	}
+}
+
+// acceptedLog is sshd's log of the logins that opened the sessions of
+// sessionLog.
+func acceptedLog(n int) []byte {
+	var b bytes.Buffer
+	for i := range n {
+		at := time.Unix(1700000000+int64(i), 0).UTC().Format(time.RFC3339)
+		fmt.Fprintf(&b, "%s web sshd[%d]: Accepted publickey for core from 10.0.%d.%d port %d ssh2: ED25519 SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU\n",
+			at, i+1, i>>8&255, i&255, 1024+i)
+	}
+	return b.Bytes()
 }
