@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -11,9 +12,8 @@ import (
 // messages, for the first sign that a PID has become another connection's.
 // Such a sign need not be a login: its Accepted line may be lost.
 type lives struct {
-	last  map[lifeKey]life // of each PID
+	of    map[lifeKey]lived
 	addrs map[string]string
-	ended func(login int, at time.Time) // is told the time, on the audit log's clock
 }
 
 type lifeKey struct {
@@ -21,75 +21,100 @@ type lifeKey struct {
 	pid        int
 }
 
-// life is one life of a PID, from its Accepted line on.
+// lived are the lives of one PID, of which most have one.
+type lived struct {
+	first life
+	more  []life
+}
+
+// life is one life of a PID, from its Accepted line on. Times are nanoseconds
+// since the epoch; unseen stands for none.
 type life struct {
 	addr   string
-	port   int
-	opened int64 // PAM's session, in nanoseconds since the epoch; 0 where not seen
-	login  int32 // that was accepted; noLogin where that is of another life
-	over   bool  // the PID was another's
+	port   int32
+	from   int64 // of the Accepted line, by its log
+	opened int64 // PAM's session
+	end    int64 // the PID was another's, on the audit log's clock
 }
 
-const noLogin = -1
+const unseen = math.MinInt64
 
-func newLives(ended func(login int, at time.Time)) *lives {
-	return &lives{make(map[lifeKey]life), make(map[string]string), ended}
-}
+func newLives() *lives { return &lives{make(map[lifeKey]lived), make(map[string]string)} }
 
 // reopened is how far apart two "session opened" of one PID are those of two
 // connections: PAM says it once for each, and several modules may say it.
 const reopened = 2 * time.Second
 
-// message takes a message, ahead of sshd.Connections. It reports whether a life
-// begins with it: then login is to be called.
-func (v *lives) message(key bootKey, m *message, line *sshd.Line) (begins bool) {
+func (v *lives) message(key bootKey, m *message, line *sshd.Line) {
 	if m.PID == 0 {
-		return false
+		return
 	}
 	at := lifeKey{int32(key.host), int32(key.boot), m.PID}
-	last, known := v.last[at]
-	other := known && (line.Addr != last.addr || line.Port != 0 && line.Port != last.port)
+	all, known := v.of[at]
+	last := &all.first
+	if n := len(all.more); n > 0 {
+		last = &all.more[n-1]
+	}
+	other := known && line.Addr != "" && (line.Addr != last.addr || line.Port != 0 && int32(line.Port) != last.port)
+	changed := false
 	switch line.Kind {
 	case sshd.Accepted:
-		if !known || last.addr != line.Addr || last.port != line.Port {
-			v.end(at, last, known, m)
-			v.last[at] = life{addr: v.own(line.Addr), port: line.Port, login: noLogin}
-			return true
+		if known && last.addr == line.Addr && last.port == int32(line.Port) {
+			return
 		}
+		next := life{addr: v.own(line.Addr), port: int32(line.Port), from: m.Time.UnixNano(), opened: unseen, end: unseen}
+		if !known {
+			v.of[at] = lived{first: next}
+			return
+		}
+		last.ends(m)
+		all.more = append(all.more, next)
+		changed = true
 	case sshd.Connect, sshd.Invalid, sshd.Refused, sshd.Failed, sshd.Postponed, sshd.Partial:
-		v.end(at, last, other && line.Addr != "", m)
+		changed = other && last.ends(m)
 	case sshd.Closed, sshd.Goodbye, sshd.Kicked:
-		v.end(at, last, other && line.Addr != "" && line.Preauth, m)
+		changed = other && line.Preauth && last.ends(m)
 	case sshd.PAMOpened:
 		switch now := m.Time.UnixNano(); {
 		case !known:
-		case last.opened == 0:
-			last.opened = now
-			v.last[at] = last
-		default:
-			v.end(at, last, now-last.opened > reopened.Nanoseconds(), m)
+		case last.opened == unseen:
+			last.opened, changed = now, true
+		case now-last.opened > reopened.Nanoseconds():
+			changed = last.ends(m)
 		}
 	}
-	return false
-}
-
-// login says which login was accepted by the message with which a life began.
-func (v *lives) login(key bootKey, pid, login int) {
-	at := lifeKey{int32(key.host), int32(key.boot), pid}
-	f := v.last[at]
-	f.login = int32(login)
-	v.last[at] = f
-}
-
-// end notes the first sign of another owner of the PID.
-func (v *lives) end(at lifeKey, f life, is bool, m *message) {
-	if !is || f.over {
-		return
+	if changed {
+		v.of[at] = all
 	}
-	f.over = true
-	v.last[at] = f
-	if f.login != noLogin {
-		v.ended(int(f.login), m.Time.Add(-m.in.offset))
+}
+
+// ends notes the first sign of another owner of the PID.
+func (f *life) ends(m *message) bool {
+	if f.end != unseen {
+		return false
+	}
+	f.end = m.Time.Add(-m.in.offset).UnixNano()
+	return true
+}
+
+// end gives when the PID of an accepted login was another's; zero where the
+// log does not show that.
+func (v *lives) end(key bootKey, l *loginOf) time.Time {
+	if len(l.Conflict) > 0 { // two of one life say nothing of its end
+		return time.Time{}
+	}
+	all := v.of[lifeKey{int32(key.host), int32(key.boot), l.PID}]
+	for f := &all.first; ; {
+		if f.from == l.Time.UnixNano() && f.addr == l.Addr && f.port == int32(l.Port) {
+			if f.end == unseen {
+				return time.Time{}
+			}
+			return time.Unix(0, f.end).UTC()
+		}
+		if len(all.more) == 0 {
+			return time.Time{}
+		}
+		f, all.more = &all.more[0], all.more[1:]
 	}
 }
 

@@ -133,9 +133,6 @@ func (ls *logins) login(i int) (*loginOf, error) {
 	k := ls.at(i)
 	l := &loginOf{Login: g, host: int(k.host), boot: int(k.boot), ahead: k.ahead, doubtful: k.doubtful, next: joined(k.nextSec, k.nextNsec)}
 	l.over = over{how: endedHow[k.how], sign: sign{k.over(), k.overPos}}
-	if len(g.Conflict) > 0 { // two of one life say nothing of its end
-		l.next = time.Time{}
-	}
 	return l, nil
 }
 

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -33,7 +34,7 @@ func (r *run) readLogins() error {
 		return err
 	}
 	conns := make(map[bootKey]*sshd.Connections)
-	lives := newLives(r.logins.sayNext)
+	lives := newLives()
 	var line sshd.Line
 	for {
 		m, err := all.Next()
@@ -51,11 +52,8 @@ func (r *run) readLogins() error {
 		}
 		sshd.Parse(m.Text, &line)
 		r.endings(key).message(m, &line)
-		begins, before := lives.message(key, m, &line), r.logins.count()
+		lives.message(key, m, &line)
 		c.Add(&m.Message, m.pos, &line, r.collector(key, m.in.offset, named))
-		if begins && r.logins.count() > before {
-			lives.login(key, m.PID, before)
-		}
 		if r.refused.crowded() {
 			r.refused.settle(unsettled(conns))
 		}
@@ -75,7 +73,11 @@ func (r *run) readLogins() error {
 	if r.logins.count() > r.logins.hold {
 		r.logins.settle(nil) // the trackers hold those that matter
 	}
-	return r.refused.spool.Err()
+	err = r.logins.each(func(i int, l *loginOf) error {
+		r.logins.sayNext(i, lives.end(bootKey{l.host, l.boot}, l))
+		return nil
+	})
+	return errors.Join(err, r.refused.spool.Err())
 }
 
 // collector takes what Connections find out about one boot.

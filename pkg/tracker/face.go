@@ -51,7 +51,8 @@ func (t *SessionTracker) face(s *session) *face {
 		t.faced = append(t.faced, s)
 		return s.face
 	}
-	if old := t.faced[t.oldest]; old.body != nil {
+	// s itself may be the oldest: what was put away has lost its face.
+	if old := t.faced[t.oldest]; old != s && old.body != nil {
 		old.face = nil
 	}
 	t.faced[t.oldest] = s

@@ -54,7 +54,8 @@ func (s *session) learn(f *auditd.Fact, at time.Time) {
 	switch f.Type {
 	case auparse.AUDIT_LOGIN:
 		if !s.ByLogin {
-			s.Leader, s.Opened, s.ByLogin, s.Serial, s.began = f.PID, at, true, f.Serial, f.Millis
+			s.Leader, s.Serial = f.PID, f.Serial
+			s.open(at, true)
 			s.cite("LOGIN", f.Pos)
 		}
 	case auparse.AUDIT_SYSCALL: // of the LOGIN
@@ -100,7 +101,8 @@ func (s *session) learnStart(f *auditd.Fact, at time.Time) {
 	}
 	opener := strings.HasPrefix(f.Op, "PAM:session_open")
 	if s.Leader == 0 && opener && !isSwitch(f.Exe) && opensSessions(f.Exe) && !s.old(at) {
-		s.Leader, s.Opened = f.PID, at
+		s.Leader = f.PID
+		s.open(at, false)
 	}
 	if f.PID == s.Leader && s.Started == 0 {
 		s.Started = at.UnixMilli()

@@ -115,7 +115,7 @@ func (t *SessionTracker) nestNamed(l *login) {
 // leaderOf finds a session that the login's own pid opened at its time.
 func (t *SessionTracker) leaderOf(l *login) *session {
 	for s := range t.byLeader.of(l.pid) {
-		if t.use(s); !s.Opened.IsZero() && within(s.Opened, t.timeOf(l)) {
+		if s.opened != 0 && within(time.UnixMilli(s.opened), t.timeOf(l)) {
 			return s
 		}
 	}

@@ -184,7 +184,7 @@ func (t *SessionTracker) usualWindow() *window {
 			continue
 		}
 		for s := range t.byLeader.of(l.pid) {
-			if opened, at := time.UnixMilli(s.began), t.timeOf(l); s.began != 0 && within(opened, at) {
+			if opened, at := time.UnixMilli(s.opened), t.timeOf(l); s.byLogin && within(opened, at) {
 				apart = append(apart, opened.Sub(at))
 			}
 		}
@@ -258,6 +258,16 @@ func (x *numbered) of(n int) iter.Seq[int] {
 			}
 		}
 	}
+}
+
+// count is how many there are of a number.
+func (x *numbered) count(n int) int {
+	if n < 0 || n > math.MaxUint32 {
+		return len(x.odd[n])
+	}
+	from, _ := slices.BinarySearch(x.keys, uint64(n)<<32)
+	to, _ := slices.BinarySearch(x.keys, (uint64(n)+1)<<32)
+	return to - from
 }
 
 // add takes a login that shares no session with another, and its place among
@@ -350,14 +360,13 @@ func (t *SessionTracker) pairs(all []*session, x *index) *pairs {
 			}
 		}
 		if s.Leader != 0 {
-			try(x.near(&x.byPID, s.Leader, s.Opened))
+			try(x.near(&x.byPID, s.Leader, s))
 		}
-		id, children, opened := s.ID, s.Children, s.Opened
-		try(x.named(id))
-		for _, c := range children {
-			try(x.near(&x.byChild, c.PID, opened))
+		try(x.named(s.ID))
+		for _, c := range s.Children {
+			try(x.near(&x.byChild, c.PID, s))
 		}
-		try(slices.Values(x.without(opened)))
+		try(slices.Values(x.without(s.Opened)))
 		if t.use(s); s.Leader == 0 {
 			contest(s.ID, found)
 		}
@@ -386,20 +395,50 @@ func (p *pair) matters() bool {
 	return p.l.PID == 0
 }
 
-// near gives those of a list of logins, of a pid, that are not far from a session
-// whose start is known. The others are of interest to who asks why a login is not
-// the session's, as long as they are few.
-func (x *index) near(of *numbered, pid int, opened time.Time) iter.Seq[*login] {
+// near gives those of the logins of a pid that may be the session's by their
+// time, and of a few those as well that the journal names for it. The others are
+// of interest to who asks why a login is not the session's, as long as they are
+// few.
+func (x *index) near(of *numbered, pid int, s *session) iter.Seq[*login] {
 	all := x.logins(of, pid)
-	if opened.IsZero() || !x.t.opt.Terse && len(slices.Collect(of.of(pid))) < maxRejected {
+	many := of.count(pid) >= maxRejected && !s.Opened.IsZero()
+	if !x.t.opt.Terse && !many {
 		return all
 	}
+	id, far := s.ID, s.far()
 	return func(yield func(*login) bool) {
 		for l := range all {
-			if at := x.t.timeOf(l); (at.IsZero() || within(opened, at)) && !yield(l) {
+			at := x.t.timeOf(l)
+			if !at.IsZero() && far(at) && (many || !x.names(l, id)) {
+				continue
+			}
+			if !yield(l) {
 				return
 			}
 		}
+	}
+}
+
+// names reports whether the journal names that session for a login.
+func (x *index) names(l *login, id string) bool {
+	for o := range x.named(id) {
+		if o == l {
+			return true
+		}
+	}
+	return false
+}
+
+// far gives what tells of a time whether a login then cannot have opened the
+// session, whatever else is known: see weighTime.
+func (s *session) far() func(at time.Time) bool {
+	opened, seen, after, before := s.Opened, s.First, s.After, s.Before
+	if !opened.IsZero() {
+		return func(at time.Time) bool { return !within(opened, at) }
+	}
+	return func(at time.Time) bool {
+		return !seen.IsZero() && at.Sub(seen) > loginBefore ||
+			!after.IsZero() && after.Sub(at) > loginAfter || !before.IsZero() && at.Sub(before) > loginBefore
 	}
 }
 
@@ -589,7 +628,7 @@ func (t *SessionTracker) compareSessions(a, b *session) int {
 	if c := cmp.Compare(a.first, b.first); c != 0 {
 		return c
 	}
-	if a.first == 0 && a.id != 0 && b.id != 0 && a.id != b.id {
+	if a.first == 0 && a.plain && b.plain && a.id != b.id {
 		return cmp.Compare(utoa(a.id), utoa(b.id))
 	}
 	t.rest()

@@ -103,8 +103,8 @@ func (r *restorer) session(s *session, saved *savedSession) error {
 	if !s.First.IsZero() {
 		s.first = s.First.UnixMilli()
 	}
-	if s.ByLogin {
-		s.began = s.Opened.UnixMilli()
+	if !s.Opened.IsZero() {
+		s.open(s.Opened, s.ByLogin)
 	}
 	t.sessions.set(s.ID, s)
 	if s.Leader != 0 {

@@ -19,10 +19,12 @@ type session struct {
 	older    *session // an earlier session of this boot that had the same id
 	login    *login
 	decision *decision // nil while it is undecided
-	began    int64     // time of its LOGIN, in milliseconds since the epoch; 0 where not seen
+	opened   int64     // Opened, in milliseconds since the epoch; 0 where not seen
 	first    int64     // First, likewise
 	spooled  int64     // where its body was put
 	id       uint32    // number of ID; 0 where it is none
+	plain    bool      // ID is that number as it is written
+	byLogin  bool      // ByLogin
 }
 
 // body is what need not be in memory of a session: see Store.
@@ -174,7 +176,15 @@ func (s *session) ssh() (ssh, known bool) {
 // newSession gives a session of which nothing is known but its id.
 func newSession(id string, terse bool) *session {
 	n, _ := strconv.ParseUint(id, 10, 32)
-	return &session{body: &body{claims: claims{ID: id}, terse: terse}, id: uint32(n)}
+	_, plain := number(id)
+	return &session{body: &body{claims: claims{ID: id}, terse: terse}, id: uint32(n), plain: plain}
+}
+
+// open takes the time at which the session was opened, by its LOGIN or, where
+// that is not seen, its USER_START.
+func (s *session) open(at time.Time, byLogin bool) {
+	s.Opened, s.ByLogin = at, byLogin
+	s.opened, s.byLogin = at.UnixMilli(), byLogin
 }
 
 // hear takes the time of something that the session was heard of by.
