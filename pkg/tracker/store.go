@@ -113,12 +113,12 @@ func (t *SessionTracker) rest() {
 	}
 }
 
-// lost is the error of the tracker's store.
+// lost is the error of taking something out of the tracker's store.
 func (t *SessionTracker) lost() error {
-	if t.opt.Store == nil {
-		return nil
+	if st := t.opt.Store; st != nil {
+		return st.err
 	}
-	return t.opt.Store.Err()
+	return nil
 }
 
 // Err is the error of a store, of which the trackers' answers are worth
