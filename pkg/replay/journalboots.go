@@ -114,9 +114,10 @@ func (a *audited) sameReboot(cuts []int64, journals []journalBoot, i int) int {
 const startMargin = 120_000
 
 // mayStart reports whether a cut can be the start of a journal's boot. It is
-// none that the boot's last entry stands well before. Where the audit log goes on after the boot's first entry and before the cut, the
-// cut is a later reboot. Where the boot before has entries after the cut, or
-// the kernel did not start before it, it is an earlier one.
+// none that the boot's last entry stands well before. Where the audit log goes
+// on after the boot's first entry and before the cut, the cut is a later
+// reboot. Where the boot before has entries after the cut, or the kernel did
+// not start before it, it is an earlier one.
 func (a *audited) mayStart(journals []journalBoot, i int, cut int64) bool {
 	j := &journals[i]
 	switch {
