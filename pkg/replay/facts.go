@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"slices"
 
@@ -31,25 +32,20 @@ type facts struct {
 	text    [][]byte // the held facts, encoded, in blocks
 	size    int      // bytes of them
 	spare   [][]byte // blocks that nothing is in
-	buf     []byte   // of the fact that is being encoded
 	file    *os.File
 	runs    []factRun
 	end     int64 // of the file
 	sources []*ingest.Source
-	strings map[string]string // that facts have in common
+	strings *factStrings
 	err     error
 }
 
-// factKey is what facts are sorted by: their time, and those of one time by
-// what they are.
+// factKey is what facts are sorted by but for those of one event, and where the
+// fact is.
 type factKey struct {
 	millis int64
-	line   int64
 	serial uint32
-	node   int32
-	source uint32 // number of it
 	at     uint32 // where the fact begins: the number of its block, and 16 bits for the place in it
-	typ    auparse.AuditMessageType
 }
 
 // factRun is where a sorted run of facts stands in the file.
@@ -62,38 +58,41 @@ func (fs *facts) add(f *fact) {
 	if len(fs.held) == maxFacts || fs.size >= maxFactText {
 		fs.spill()
 	}
-	source := fs.source(f.Pos.Source)
-	fs.buf = appendFact(fs.buf[:0], f, source)
 	if len(fs.held) == cap(fs.held) {
 		fs.held = slices.Grow(fs.held, max(len(fs.held), 1024))
 	}
-	fs.held = append(fs.held, factKey{millis: f.Millis, line: f.Pos.Line, serial: f.Serial, node: f.node, source: source, at: fs.hold(fs.buf), typ: f.Type})
+	fs.held = append(fs.held, factKey{millis: f.Millis, serial: f.Serial, at: fs.hold(f)})
 }
 
-// factBlock is the size of a block. A longer fact has one of its own.
-const factBlock = 1 << 16
+// factBlock is the size of a block, and usualFact how much of it is free where a
+// fact begins: one that is longer makes its block grow.
+const (
+	factBlock = 1 << 16
+	usualFact = 512
+)
 
-// hold keeps an encoded fact and gives where it is.
-func (fs *facts) hold(b []byte) (at uint32) {
+// hold keeps a fact, encoded, and gives where it is.
+func (fs *facts) hold(f *fact) (at uint32) {
 	last := len(fs.text) - 1
-	if last < 0 || len(b) > cap(fs.text[last])-len(fs.text[last]) {
+	if last < 0 || len(fs.text[last]) > factBlock-usualFact {
 		var block []byte
-		if n := len(fs.spare) - 1; n >= 0 && len(b) <= factBlock {
+		if n := len(fs.spare) - 1; n >= 0 {
 			block, fs.spare = fs.spare[n], fs.spare[:n]
 		} else {
-			block = make([]byte, 0, max(factBlock, len(b)))
+			block = make([]byte, 0, factBlock)
 		}
 		fs.text = append(fs.text, block)
 		last++
 	}
-	at = uint32(last<<16 | len(fs.text[last]))
-	fs.text[last] = append(fs.text[last], b...)
-	fs.size += len(b)
-	return at
+	block := &fs.text[last]
+	start := len(*block)
+	*block = appendFact(*block, f, fs.source(f.Pos.Source))
+	fs.size += len(*block) - start
+	return uint32(last<<16 | start)
 }
 
 // heldText gives a held fact, encoded.
-func (fs *facts) heldText(key *factKey) []byte { return factText(fs.text[key.at>>16][key.at&0xFFFF:]) }
+func (fs *facts) heldText(key factKey) []byte { return factText(fs.text[key.at>>16][key.at&0xFFFF:]) }
 
 // source gives the number of a source: nearly always that of the one before.
 func (fs *facts) source(src *ingest.Source) uint32 {
@@ -108,19 +107,31 @@ func (fs *facts) source(src *ingest.Source) uint32 {
 	return uint32(i)
 }
 
-func (fs *facts) compare(a, b *factKey) int {
-	switch {
-	case a.millis != b.millis:
+func (a factKey) compare(b factKey) int {
+	if a.millis != b.millis {
 		return cmp.Compare(a.millis, b.millis)
-	case a.serial != b.serial:
-		return cmp.Compare(a.serial, b.serial)
 	}
-	return cmp.Or(cmp.Compare(a.typ, b.typ), cmp.Compare(a.node, b.node),
-		cmp.Compare(fs.sources[a.source].Name, fs.sources[b.source].Name), cmp.Compare(a.line, b.line))
+	return cmp.Compare(a.serial, b.serial)
+}
+
+// compareRest orders facts of one key, encoded, by what they are.
+func (fs *facts) compareRest(a, b []byte) int {
+	le := binary.LittleEndian
+	name := func(b []byte) string { return fs.sources[le.Uint32(b[atSource:])].Name }
+	return cmp.Or(
+		cmp.Compare(le.Uint32(a[atType:]), le.Uint32(b[atType:])),
+		cmp.Compare(int32(le.Uint32(a[atNode:])), int32(le.Uint32(b[atNode:]))),
+		cmp.Compare(name(a), name(b)),
+		cmp.Compare(int64(le.Uint64(a[atLine:])), int64(le.Uint64(b[atLine:]))))
 }
 
 func (fs *facts) sort() {
-	slices.SortFunc(fs.held, func(a, b factKey) int { return fs.compare(&a, &b) })
+	slices.SortFunc(fs.held, func(a, b factKey) int {
+		if c := a.compare(b); c != 0 {
+			return c
+		}
+		return fs.compareRest(fs.heldText(a), fs.heldText(b))
+	})
 }
 
 // spill writes the held facts as a run. The first error is kept for each.
@@ -138,7 +149,7 @@ func (fs *facts) spill() {
 	size := int64(0)
 	var length [binary.MaxVarintLen64]byte
 	for i := range fs.held {
-		b := fs.heldText(&fs.held[i])
+		b := fs.heldText(fs.held[i])
 		n := binary.PutUvarint(length[:], uint64(len(b)))
 		for _, part := range [...][]byte{length[:n], b} {
 			size += int64(len(part))
@@ -168,34 +179,42 @@ func (fs *facts) fail(err error) {
 // factNumbers is how many bytes the numbers of a fact take, encoded.
 const factNumbers = 64
 
+// Where those of them stand that facts of one time are sorted by.
+const (
+	atLine   = 8
+	atType   = 36
+	atNode   = 40
+	atSource = 44
+)
+
 // appendFact appends f: its length in four bytes, its numbers, which strings it
 // has, and these.
 func appendFact(b []byte, f *fact, source uint32) []byte {
 	start := len(b)
 	b = append(b, make([]byte, 4+factNumbers)...)
-	n := b[start+4:]
-	put32, put64 := binary.LittleEndian.PutUint32, binary.LittleEndian.PutUint64
-	put64(n, uint64(f.Millis))
-	put64(n[8:], uint64(f.Pos.Line))
-	put64(n[16:], uint64(f.PID))
-	put64(n[24:], uint64(f.PPID))
-	put32(n[32:], f.Serial)
-	put32(n[36:], uint32(f.Type))
-	put32(n[40:], uint32(f.node))
-	put32(n[44:], source)
-	put32(n[48:], f.Ses)
-	put32(n[52:], f.AUID)
-	put32(n[56:], f.OldSes)
+	n, le := (*[factNumbers]byte)(b[start+4:]), binary.LittleEndian
+	le.PutUint64(n[0:], uint64(f.Millis))
+	le.PutUint64(n[atLine:], uint64(f.Pos.Line))
+	le.PutUint64(n[16:], uint64(f.PID))
+	le.PutUint64(n[24:], uint64(f.PPID))
+	le.PutUint32(n[32:], f.Serial)
+	le.PutUint32(n[atType:], uint32(f.Type))
+	le.PutUint32(n[atNode:], uint32(f.node))
+	le.PutUint32(n[atSource:], source)
+	le.PutUint32(n[48:], f.Ses)
+	le.PutUint32(n[52:], f.AUID)
+	le.PutUint32(n[56:], f.OldSes)
 	n[60], n[61] = flag(f.HasSes), flag(f.OK)
 	var has uint16
-	for i, s := range f.texts() {
-		if *s != "" {
+	texts := f.texts()
+	for i := range texts {
+		if s := *texts[i]; s != "" {
 			has |= 1 << i
-			b = append(binary.AppendUvarint(b, uint64(len(*s))), *s...)
+			b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 		}
 	}
-	put32(b[start:], uint32(len(b)-start-4))
-	binary.LittleEndian.PutUint16(b[start+4+62:], has)
+	le.PutUint32(b[start:], uint32(len(b)-start-4))
+	le.PutUint16(b[start+4+62:], has)
 	return b
 }
 
@@ -216,49 +235,57 @@ func (f *fact) texts() [11]*string {
 
 var errFact = errors.New("temporary file: not what was written")
 
-// decode gives the fact of a text and the number of its source.
-func (fs *facts) decode(b []byte, f *fact) (source uint32, err error) {
+// decode gives the fact of a text.
+func (fs *facts) decode(b []byte, f *fact) error {
 	if len(b) < factNumbers {
-		return 0, errFact
+		return errFact
 	}
-	get32, get64 := binary.LittleEndian.Uint32, binary.LittleEndian.Uint64
-	*f = fact{node: int32(get32(b[40:]))}
-	f.Millis, f.Serial, f.Type = int64(get64(b)), get32(b[32:]), auparse.AuditMessageType(get32(b[36:]))
-	source = get32(b[44:])
-	f.Pos = ingest.Pos{Source: fs.sources[source], Line: int64(get64(b[8:]))}
-	f.PID, f.PPID = int(get64(b[16:])), int(get64(b[24:]))
-	f.Ses, f.AUID, f.OldSes = get32(b[48:]), get32(b[52:]), get32(b[56:])
-	f.HasSes, f.OK = b[60] == 1, b[61] == 1
-	has := binary.LittleEndian.Uint16(b[62:])
+	n, le := (*[factNumbers]byte)(b), binary.LittleEndian
+	source, has := le.Uint32(n[atSource:]), le.Uint16(n[62:])
+	texts := f.texts()
+	if int(source) >= len(fs.sources) || has>>len(texts) != 0 {
+		return errFact
+	}
+	*f = fact{}
+	f.node = int32(le.Uint32(n[atNode:]))
+	f.Millis, f.Serial, f.Type = int64(le.Uint64(n[0:])), le.Uint32(n[32:]), auparse.AuditMessageType(le.Uint32(n[atType:]))
+	f.Pos = ingest.Pos{Source: fs.sources[source], Line: int64(le.Uint64(n[atLine:]))}
+	f.PID, f.PPID = int(le.Uint64(n[16:])), int(le.Uint64(n[24:]))
+	f.Ses, f.AUID, f.OldSes = le.Uint32(n[48:]), le.Uint32(n[52:]), le.Uint32(n[56:])
+	f.HasSes, f.OK = n[60] == 1, n[61] == 1
 	b = b[factNumbers:]
-	for i, s := range f.texts() {
-		if has&(1<<i) == 0 {
-			continue
-		}
+	for ; has != 0; has &= has - 1 {
 		v, size := binary.Uvarint(b)
 		if size <= 0 || v > uint64(len(b)-size) {
-			return 0, errFact
+			return errFact
 		}
-		*s, b = fs.str(b[size:size+int(v)]), b[size+int(v):]
+		end := size + int(v)
+		*texts[bits.TrailingZeros16(has)], b = fs.strings.get(b[size:end]), b[end:]
 	}
-	return source, nil
+	return nil
 }
 
-// maxFactStrings bounds the strings that facts share.
-const maxFactStrings = 1 << 14
+// factStrings are strings that facts have in common, each in the place that its
+// bytes give it: another of that place takes it over.
+type factStrings [1 << 12]string
 
-func (fs *facts) str(b []byte) string {
-	if len(b) == 0 {
-		return ""
+func (fs *factStrings) get(b []byte) string {
+	n := len(b)
+	var first, last uint64
+	if n >= 8 {
+		first, last = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
+	} else {
+		for _, c := range b {
+			first = first<<8 | uint64(c)
+		}
 	}
-	if s, ok := fs.strings[string(b)]; ok {
-		return s
+	h := (first ^ uint64(n)) * 0x9E3779B97F4A7C15 // Knuth's multiplicative hashing
+	h = (h ^ h>>32 ^ last) * 0x9E3779B97F4A7C15
+	s := &fs[h>>40%uint64(len(fs))]
+	if *s != string(b) {
+		*s = string(b)
 	}
-	s := string(b)
-	if len(fs.strings) < maxFactStrings {
-		fs.strings[s] = s
-	}
-	return s
+	return *s
 }
 
 // each calls do for every fact, in order. The fact is do's until it returns.
@@ -267,7 +294,7 @@ func (fs *facts) each(do func(*fact)) error {
 		return fs.err
 	}
 	fs.sort()
-	fs.strings = make(map[string]string)
+	fs.strings = new(factStrings)
 	h := factHeap{of: fs}
 	for _, run := range fs.runs {
 		h.readers = append(h.readers, &factReader{fs: fs, r: bufio.NewReaderSize(io.NewSectionReader(fs.file, run.at, run.size), 1<<15)})
@@ -315,15 +342,15 @@ type factReader struct {
 	held []factKey // of the run that was not written
 	now  fact
 	key  factKey // of now
+	text []byte  // now, encoded
 }
 
 func (r *factReader) next() (bool, error) {
-	var text []byte
 	if r.r == nil {
 		if len(r.held) == 0 {
 			return false, nil
 		}
-		text = r.fs.heldText(&r.held[0])
+		r.text = r.fs.heldText(r.held[0])
 		r.held = r.held[1:]
 	} else {
 		size, err := binary.ReadUvarint(r.r)
@@ -337,15 +364,11 @@ func (r *factReader) next() (bool, error) {
 		if _, err := io.ReadFull(r.r, r.buf); err != nil {
 			return false, err
 		}
-		text = r.buf
+		r.text = r.buf
 	}
-	f := &r.now
-	source, err := r.fs.decode(text, f)
-	if err != nil {
-		return false, err
-	}
-	r.key = factKey{millis: f.Millis, line: f.Pos.Line, serial: f.Serial, node: f.node, source: source, typ: f.Type}
-	return true, nil
+	err := r.fs.decode(r.text, &r.now)
+	r.key = factKey{millis: r.now.Millis, serial: r.now.Serial}
+	return err == nil, err
 }
 
 type factHeap struct {
@@ -355,7 +378,11 @@ type factHeap struct {
 
 func (h *factHeap) Len() int { return len(h.readers) }
 func (h *factHeap) Less(i, j int) bool {
-	return h.of.compare(&h.readers[i].key, &h.readers[j].key) < 0
+	a, b := h.readers[i], h.readers[j]
+	if c := a.key.compare(b.key); c != 0 {
+		return c < 0
+	}
+	return h.of.compareRest(a.text, b.text) < 0
 }
 func (h *factHeap) Swap(i, j int) { h.readers[i], h.readers[j] = h.readers[j], h.readers[i] }
 func (h *factHeap) Push(x any)    { h.readers = append(h.readers, x.(*factReader)) }
