@@ -62,6 +62,16 @@ func (fs *facts) add(f *fact) {
 		fs.held = slices.Grow(fs.held, max(len(fs.held), 1024))
 	}
 	fs.held = append(fs.held, factKey{millis: f.Millis, serial: f.Serial, at: fs.hold(f)})
+	fs.settle()
+}
+
+// settle puts the last fact where it belongs, if that is near: see settle of
+// stamps.
+func (fs *facts) settle() {
+	last := len(fs.held) - 1
+	for i := last; i > max(0, last-fewBack) && fs.held[i].compare(fs.held[i-1]) < 0; i-- {
+		fs.held[i], fs.held[i-1] = fs.held[i-1], fs.held[i]
+	}
 }
 
 // factBlock is the size of a block, and usualFact how much of it is free where a
