@@ -42,8 +42,12 @@ const unclaimed = -2
 // has to be the very next: another boot's may come near by chance.
 func (c *chain) fits(s stamp, step int64) bool {
 	serial := s.serial
+	above := serial > c.high
 	if c.silent(s.millis) {
-		return serial > c.high && int64(serial)-int64(c.high) <= max(1, step/8)
+		return above && int64(serial)-int64(c.high) <= max(1, step/8)
+	}
+	if last := c.recent[(c.events-1)%len(c.recent)]; above && int64(serial)-int64(last) <= step {
+		return true // nearly always, and what is above all is none of them
 	}
 	fit := false
 	for _, s := range c.recent[:min(c.events, len(c.recent))] {
@@ -143,15 +147,19 @@ func newChains(st []stamp) *chains {
 // upon it: more where the log holds but some of the events.
 func usualStep(st []stamp) int64 {
 	const least, most = thinned, 4096
-	var few []int64
+	var steps [most/8 + 1]int // how often each, and the last for all above
+	looks := 0
 	for i := 1; i < len(st); i += 1 + len(st)/4096 {
-		few = append(few, abs(int64(st[i].serial)-int64(st[i-1].serial)))
+		steps[min(most/8, abs(int64(st[i].serial)-int64(st[i-1].serial)))]++
+		looks++
 	}
-	if len(few) == 0 {
-		return least
+	quarter := looks / 4
+	for step, n := range steps {
+		if quarter -= n; quarter < 0 {
+			return max(least, 8*int64(step))
+		}
 	}
-	slices.Sort(few)
-	return min(most, max(least, 8*few[len(few)/4]))
+	return least
 }
 
 // starts puts cuts within chains that run beside others to where those begin:
