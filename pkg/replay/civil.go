@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -225,9 +226,19 @@ func (r *run) newest() []newestOf {
 			out[host] = newestOf{at, what}
 		}
 	}
+	latest := make([]int64, len(r.hosts)) // of the records, in milliseconds since the epoch
+	for i := range latest {
+		latest[i] = math.MinInt64
+	}
 	for i := range r.scan.stamps {
 		st := &r.scan.stamps[i]
-		note(r.scan.nodes[st.node].host, time.UnixMilli(st.millis).UTC(), "newest audit record")
+		of := &latest[r.scan.nodes[st.node].host]
+		*of = max(*of, st.millis)
+	}
+	for host, millis := range latest {
+		if millis != math.MinInt64 {
+			note(host, time.UnixMilli(millis).UTC(), "newest audit record")
+		}
 	}
 	dated := slices.Clone(out)
 	for key, sp := range r.scan.spans {
