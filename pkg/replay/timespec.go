@@ -247,7 +247,7 @@ func covered(at []int64, unit time.Duration) (first, last int64, ok bool) {
 	if len(at) == 0 {
 		return 0, 0, false
 	}
-	slices.Sort(at)
+	sortEnd(at)
 	from, to := 0, len(at)-1
 	if len(at) < manyStamps {
 		return at[from], at[to], true
@@ -268,6 +268,19 @@ func covered(at []int64, unit time.Duration) (first, last int64, ok bool) {
 		}
 	}
 	return at[from], at[to], true
+}
+
+// sortEnd sorts times that are in order but for what stands at the end, which
+// belongs near there.
+func sortEnd(at []int64) {
+	ordered := 1
+	for ordered < len(at) && at[ordered-1] <= at[ordered] {
+		ordered++
+	}
+	if ordered < len(at) {
+		from, _ := slices.BinarySearch(at[:ordered], slices.Min(at[ordered:]))
+		slices.Sort(at[from:])
+	}
 }
 
 // Span finds what time events cover, but for strays. The zero value is ready.

@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -30,6 +32,22 @@ func TestSpan(t *testing.T) {
 		}
 		if len(s.at) > maxStamps {
 			t.Errorf("%d times kept", len(s.at))
+		}
+	}
+}
+
+func TestSortEnd(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	for range 2000 {
+		at := make([]int64, random.IntN(50))
+		for i := range at {
+			at[i] = random.Int64N(30)
+		}
+		slices.Sort(at[:random.IntN(len(at)+1)])
+		want := slices.Sorted(slices.Values(at))
+		was := slices.Clone(at)
+		if sortEnd(at); !slices.Equal(at, want) {
+			t.Fatalf("%v is put in the order %v", was, at)
 		}
 	}
 }
