@@ -98,7 +98,7 @@ func (fs *Facts) str(b []byte) string {
 // Read fills f from a record for which FactType holds, or from the SYSCALL
 // record of a LOGIN.
 func (fs *Facts) Read(r *Record, f *Fact) {
-	*f = Fact{Type: r.Type, Millis: r.Millis, Serial: r.Serial, Pos: r.Pos, Ses: UnsetID, AUID: UnsetID, OldSes: UnsetID}
+	f.begin(r)
 	f.OK = r.Type == auparse.AUDIT_LOGIN // kernels before 3.x state no res= there
 	w := fields{b: r.Body}
 	fs.ids(&w, f)
@@ -134,6 +134,13 @@ func (fs *Facts) Read(r *Record, f *Fact) {
 	if r.Type == auparse.AUDIT_USER_AUTH {
 		f.Method = authMethod(f.Op)
 	}
+}
+
+// begin makes f a Fact of which only the head of its record is known.
+func (f *Fact) begin(r *Record) {
+	*f = Fact{}
+	f.Type, f.Millis, f.Serial, f.Pos = r.Type, r.Millis, r.Serial, r.Pos
+	f.Ses, f.AUID, f.OldSes = UnsetID, UnsetID, UnsetID
 }
 
 // ids reads what a user record begins with, in the order in which the kernel
