@@ -144,32 +144,36 @@ func (r *run) factEnds() func(*fact) {
 			open[key][r.logins.at(i).pid] = true
 		}
 	}
+	var of bootKey // e's and wanted's
+	var e *endings
+	var wanted map[int]bool
 	return func(f *fact) {
 		at := time.UnixMilli(f.Millis).UTC()
 		host := r.scan.nodes[f.node].host
-		key := bootKey{host, r.hosts[host].bootAt(f.Millis)}
-		e := r.endings(key)
+		if key := (bootKey{host, r.hosts[host].bootAt(f.Millis)}); e == nil || key != of {
+			of, e, wanted = key, r.endings(key), open[key]
+		}
 		e.seen(at)
 		e.lastAudit = later(e.lastAudit, at)
-		s := pidSign{sign: sign{at, f.Pos}, kind: pidOther, ses: f.Ses, acct: f.Acct, sshd: strings.Contains(f.Exe, "/sshd")}
+		kind := pidOther
 		switch f.Type {
 		case auparse.AUDIT_SYSTEM_SHUTDOWN:
-			e.shutdowns = append(e.shutdowns, s.sign)
+			e.shutdowns = append(e.shutdowns, sign{at, f.Pos})
 			return
 		case auparse.AUDIT_LOGIN:
 			if !f.OK {
 				return
 			}
-			s.kind = pidOpened
+			kind = pidOpened
 		case auparse.AUDIT_USER_START:
-			s.kind = pidStarted
+			kind = pidStarted
 		case auparse.AUDIT_USER_END, auparse.AUDIT_CRED_DISP:
-			s.kind = pidEnded
+			kind = pidEnded
 		case auparse.AUDIT_SYSCALL, auparse.AUDIT_SYSTEM_BOOT, auparse.AUDIT_KERNEL:
 			return
 		}
-		if open[key][f.PID] {
-			e.add(f.PID, s)
+		if wanted[f.PID] {
+			e.add(f.PID, pidSign{sign: sign{at, f.Pos}, kind: kind, ses: f.Ses, acct: f.Acct, sshd: strings.Contains(f.Exe, "/sshd")})
 		}
 	}
 }

@@ -198,11 +198,16 @@ func (r *run) conclude() error {
 // join tells the trackers all that is known and lets them decide.
 func (r *run) join() error {
 	ends := r.factEnds()
+	var of bootKey // t's
+	var t *tracker.SessionTracker
 	err := r.scan.facts.each(func(f *fact) {
 		ends(f)
 		host := r.scan.nodes[f.node].host
 		if boot, sure := r.hosts[host].bootOf(f.Millis, f.Serial); sure && !r.hosts[host].openedTwice(boot, f.Ses) {
-			r.tracker(bootKey{host, boot}).Learn(&f.Fact)
+			if key := (bootKey{host, boot}); t == nil || key != of {
+				of, t = key, r.tracker(key)
+			}
+			t.Learn(&f.Fact)
 		}
 	})
 	if err != nil {
