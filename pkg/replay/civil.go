@@ -130,7 +130,7 @@ func (*civil) stamp(to, m *ingest.Message) {
 
 // record takes an audit record that stands in a line with a civil time.
 func (c *civil) record(m *ingest.Message, rec *auditd.Record) {
-	if m.Clock == ingest.UTC || m.Time.IsZero() {
+	if m.Time.IsZero() {
 		return
 	}
 	if c.skipped++; c.skipped <= c.stride {

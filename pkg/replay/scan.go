@@ -259,7 +259,9 @@ func (s *scan) listen(in *input, rs *records) *error {
 			rec.Split()
 			s.observer.Record(int(id), rec)
 		}
-		in.civil.record(&e.Message, rec)
+		if e.Message.Clock != ingest.UTC {
+			in.civil.record(&e.Message, rec)
+		}
 		if e.Message.Boot != "" {
 			s.span(id, &e.Message)
 		}
@@ -310,8 +312,8 @@ type loginEvent struct {
 const typeURINGOP = 1336
 
 func (s *scan) record(rec *auditd.Record, id int32, login *loginEvent) {
-	s.nodes[id].audit = true
-	s.nodes[id].count++
+	n := &s.nodes[id]
+	n.audit, n.count = true, n.count+1
 	if rec.Daemon() {
 		s.daemon(rec, id)
 		return
