@@ -223,15 +223,15 @@ type index struct {
 // it and of the login's place in a list, to be compared as they are.
 type numbered struct {
 	keys []uint64
-	odd  map[int][]int // places by numbers that have no 32 bits
+	odd  map[int][]uint64 // places by numbers that have no 32 bits
 }
 
 func (x *numbered) add(n, place, all int) {
 	if n < 0 || n > math.MaxUint32 {
 		if x.odd == nil {
-			x.odd = make(map[int][]int)
+			x.odd = make(map[int][]uint64)
 		}
-		x.odd[n] = append(x.odd[n], place)
+		x.odd[n] = append(x.odd[n], uint64(place))
 		return
 	}
 	if x.keys == nil {
@@ -240,34 +240,18 @@ func (x *numbered) add(n, place, all int) {
 	x.keys = append(x.keys, uint64(n)<<32|uint64(place))
 }
 
-// of gives the places of a number, once the keys are in order.
-func (x *numbered) of(n int) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for _, place := range x.odd[n] {
-			if !yield(place) {
-				return
-			}
-		}
-		if n < 0 || n > math.MaxUint32 {
-			return
-		}
-		i, _ := slices.BinarySearch(x.keys, uint64(n)<<32)
-		for ; i < len(x.keys) && x.keys[i]>>32 == uint64(n); i++ {
-			if !yield(int(uint32(x.keys[i]))) {
-				return
-			}
-		}
-	}
-}
-
-// count is how many there are of a number.
-func (x *numbered) count(n int) int {
+// of gives the keys of a number, once they are in order: their lower halves are
+// the places.
+func (x *numbered) of(n int) []uint64 {
 	if n < 0 || n > math.MaxUint32 {
-		return len(x.odd[n])
+		return x.odd[n]
 	}
 	from, _ := slices.BinarySearch(x.keys, uint64(n)<<32)
-	to, _ := slices.BinarySearch(x.keys, (uint64(n)+1)<<32)
-	return to - from
+	to := from
+	for to < len(x.keys) && x.keys[to]>>32 == uint64(n) {
+		to++
+	}
+	return x.keys[from:to]
 }
 
 // add takes a login that shares no session with another, and its place among
@@ -304,23 +288,19 @@ func (x *index) sort() {
 	})
 }
 
-// named gives the logins of which the journal says that they are of a session.
-func (x *index) named(id string) iter.Seq[*login] {
-	if n, ok := number(id); ok {
-		return x.logins(&x.bySes, int(n))
-	}
-	return slices.Values(x.byOddSes[id])
-}
+// login gives that of a key.
+func (x *index) login(key uint64) *login { return x.t.logins[uint32(key)] }
 
-// logins gives those of a number.
-func (x *index) logins(of *numbered, n int) iter.Seq[*login] {
-	return func(yield func(*login) bool) {
-		for place := range of.of(n) {
-			if !yield(x.t.logins[place]) {
-				return
-			}
-		}
+// named appends the logins of which the journal says that they are of a session.
+func (x *index) named(to []*login, id string) []*login {
+	n, ok := number(id)
+	if !ok {
+		return append(to, x.byOddSes[id]...)
 	}
+	for _, key := range x.bySes.of(int(n)) {
+		to = append(to, x.login(key))
+	}
+	return to
 }
 
 // without gives the logins without a pid that stand near a time.
@@ -340,33 +320,32 @@ func (x *index) without(at time.Time) []*login {
 // are named by it, and those that have no pid at all.
 func (t *SessionTracker) pairs(all []*session, x *index) *pairs {
 	out := new(pairs)
-	var found []pair // of one session
+	var some []*login // of one session
+	var found []pair
 	for s := range t.each(all) {
 		if ssh, known := s.ssh(); known && !ssh {
 			continue
 		}
-		found = found[:0]
-		try := func(ls iter.Seq[*login]) {
-			for l := range ls {
-				if slices.ContainsFunc(found, func(p pair) bool { return p.l == l }) {
-					continue
-				}
-				t.rest()
-				p := pair{s, l, t.judge(t.use(s), t.useLogin(l))}
-				if !t.opt.Terse || p.matters() {
-					p.v.proof = p.v.proof && !l.conflicted()
-					found = append(found, p)
-				}
+		some, found = some[:0], found[:0]
+		if s.Leader != 0 {
+			some = x.near(some, &x.byPID, s.Leader, s)
+		}
+		some = x.named(some, s.ID)
+		for _, c := range s.Children {
+			some = x.near(some, &x.byChild, c.PID, s)
+		}
+		some = append(some, x.without(s.Opened)...)
+		for _, l := range some {
+			if slices.ContainsFunc(found, func(p pair) bool { return p.l == l }) {
+				continue
+			}
+			t.rest()
+			p := pair{s, l, t.judge(t.use(s), t.useLogin(l))}
+			if !t.opt.Terse || p.matters() {
+				p.v.proof = p.v.proof && !l.conflicted()
+				found = append(found, p)
 			}
 		}
-		if s.Leader != 0 {
-			try(x.near(&x.byPID, s.Leader, s))
-		}
-		try(x.named(s.ID))
-		for _, c := range s.Children {
-			try(x.near(&x.byChild, c.PID, s))
-		}
-		try(slices.Values(x.without(s.Opened)))
 		if t.use(s); s.Leader == 0 {
 			contest(s.ID, found)
 		}
@@ -395,51 +374,43 @@ func (p *pair) matters() bool {
 	return p.l.PID == 0
 }
 
-// near gives those of the logins of a pid that may be the session's by their
+// near appends those of the logins of a pid that may be the session's by their
 // time, and of a few those as well that the journal names for it. The others are
 // of interest to who asks why a login is not the session's, as long as they are
 // few.
-func (x *index) near(of *numbered, pid int, s *session) iter.Seq[*login] {
-	all := x.logins(of, pid)
-	many := of.count(pid) >= maxRejected && !s.Opened.IsZero()
-	if !x.t.opt.Terse && !many {
-		return all
-	}
-	id, far := s.ID, s.far()
-	return func(yield func(*login) bool) {
-		for l := range all {
+func (x *index) near(to []*login, of *numbered, pid int, s *session) []*login {
+	all := of.of(pid)
+	many := len(all) >= maxRejected && !s.Opened.IsZero()
+	for _, key := range all {
+		l := x.login(key)
+		if x.t.opt.Terse || many {
 			at := x.t.timeOf(l)
-			if !at.IsZero() && far(at) && (many || !x.names(l, id)) {
+			if !at.IsZero() && s.far(at) && (many || !x.names(l, s.ID)) {
 				continue
 			}
-			if !yield(l) {
-				return
-			}
 		}
+		to = append(to, l)
 	}
+	return to
 }
 
 // names reports whether the journal names that session for a login.
 func (x *index) names(l *login, id string) bool {
-	for o := range x.named(id) {
-		if o == l {
-			return true
-		}
+	n, ok := number(id)
+	if !ok {
+		return slices.Contains(x.byOddSes[id], l)
 	}
-	return false
+	return slices.ContainsFunc(x.bySes.of(int(n)), func(key uint64) bool { return x.login(key) == l })
 }
 
-// far gives what tells of a time whether a login then cannot have opened the
-// session, whatever else is known: see weighTime.
-func (s *session) far() func(at time.Time) bool {
-	opened, seen, after, before := s.Opened, s.First, s.After, s.Before
-	if !opened.IsZero() {
-		return func(at time.Time) bool { return !within(opened, at) }
+// far reports whether a login of that time cannot have opened the session,
+// whatever else is known: see weighTime.
+func (s *session) far(at time.Time) bool {
+	if !s.Opened.IsZero() {
+		return !within(s.Opened, at)
 	}
-	return func(at time.Time) bool {
-		return !seen.IsZero() && at.Sub(seen) > loginBefore ||
-			!after.IsZero() && after.Sub(at) > loginAfter || !before.IsZero() && at.Sub(before) > loginBefore
-	}
+	return !s.First.IsZero() && at.Sub(s.First) > loginBefore ||
+		!s.After.IsZero() && s.After.Sub(at) > loginAfter || !s.Before.IsZero() && at.Sub(s.Before) > loginBefore
 }
 
 // contest looks at the logins that the journal names for one session whose
