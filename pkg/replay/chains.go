@@ -199,10 +199,13 @@ func (cs *chains) index(at int64) int {
 
 // compare finds the chains that run beside another of another boot.
 func (cs *chains) compare() {
-	falls := cs.falls()
+	var falls []int32
 	var open []*chain
 	for _, c := range cs.all { // in the order of their first
 		open = slices.DeleteFunc(open, func(o *chain) bool { return o.last < c.first })
+		if falls == nil && len(open) > 0 {
+			falls = cs.falls()
+		}
 		for _, o := range open {
 			switch {
 			case falls[min(o.last, c.last)]-falls[max(o.first, c.first)] < leastFalls || cs.oneBoot(o, c):
