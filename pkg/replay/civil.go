@@ -154,6 +154,9 @@ type pidLogins map[[2]int][]time.Time
 
 func (s *scan) pidLogins() pidLogins {
 	logins := make(pidLogins)
+	if len(s.pairs) == 0 {
+		return logins // nobody asks
+	}
 	for i := range s.marks {
 		m := &s.marks[i]
 		if m.typ == auparse.AUDIT_LOGIN && m.ok {
