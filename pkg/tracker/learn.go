@@ -183,10 +183,8 @@ func (s *session) identify(f *auditd.Fact, leader bool) {
 		first(&s.Said.Exe, f.Exe, s.Exe, f.Millis)
 	}
 	s.claim("account", &s.Acct, f.Acct)
-	if f.Addr != "" {
-		if same, _ := sameAddress(s.Addr, f.Addr); !same {
-			s.claim("address", &s.Addr, f.Addr)
-		}
+	if f.Addr != "" && !likeAddress(s.Addr, f.Addr) {
+		s.claim("address", &s.Addr, f.Addr)
 	}
 	if f.Terminal == "ssh" && s.Terminal == "" {
 		s.Terminal = f.Terminal
@@ -199,7 +197,7 @@ func (s *session) identify(f *auditd.Fact, leader bool) {
 		s.Method = f.Method
 	}
 	first(&s.Said.Acct, f.Acct, s.Acct, f.Millis)
-	if same, _ := sameAddress(f.Addr, s.Addr); same {
+	if f.Addr != "" && likeAddress(f.Addr, s.Addr) {
 		first(&s.Said.Addr, s.Addr, s.Addr, f.Millis)
 	}
 	first(&s.Said.Port, f.RPort, s.Port, f.Millis)

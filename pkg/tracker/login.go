@@ -187,12 +187,25 @@ func (t *SessionTracker) credentialOf(l *sshd.Login) *schema.Credential {
 // sameAddress compares two addresses as addresses, IPv4-mapped ones and
 // spelling included; known is false where one of them is none.
 func sameAddress(a, b string) (same, known bool) {
+	if a == "" || b == "" {
+		return false, false
+	}
 	x, errX := netip.ParseAddr(a)
 	y, errY := netip.ParseAddr(b)
 	if errX != nil || errY != nil {
-		return a != "" && a == b, false
+		return a == b, false
 	}
 	return x.Unmap() == y.Unmap(), true
+}
+
+// likeAddress reports whether two texts are one address. Nearly always they are
+// spelled alike, and need not be read.
+func likeAddress(a, b string) bool {
+	if a == b {
+		return true
+	}
+	same, _ := sameAddress(a, b)
+	return same
 }
 
 // wholePrint gives a fingerprint if it has the form of one, else "": a line

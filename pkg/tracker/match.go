@@ -238,8 +238,7 @@ func (v *verdict) weighKey(s *session, l *login) bool {
 			v.contradict("fingerprint", s.KeyPrint, d.Fingerprint)
 		}
 	}
-	same, _ := sameAddress(s.Addr, l.Addr)
-	return port && same
+	return port && s.Addr != "" && likeAddress(s.Addr, l.Addr)
 }
 
 func samePrintKind(a, b string) bool {
