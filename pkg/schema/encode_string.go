@@ -6,17 +6,21 @@ import (
 	"unicode/utf8"
 )
 
+// shortRoom is room for a string shorter than a word, with its quotes.
+const shortRoom = 16
+
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
 
-// special8 is zero where the eight bytes of w all stand for themselves in a
-// JSON string: ASCII, not below 0x20, neither quote nor backslash. A
-// subtraction carries only out of a byte that is special itself, so that no
-// word with a special byte passes.
+// special8 has no high bit set in any of its bytes where the eight bytes of w
+// all stand for themselves in a JSON string: ASCII, not below 0x20, neither
+// quote nor backslash. (With bit 1 turned over, the quote and what is below 0x20
+// are what is below 0x21.) A subtraction carries only out of a byte that is
+// special itself, so that no word with a special byte passes.
 func special8(w uint64) uint64 {
-	return (w | (w - ones*0x20) | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones)) & highs
+	return w | ((w ^ ones*2) - ones*0x21) | ((w ^ ones*'\\') - ones)
 }
 
 func load8(s string) uint64 {
@@ -34,23 +38,6 @@ func plainByte(c byte) bool {
 	return c >= 0x20 && c < utf8.RuneSelf && c != '"' && c != '\\'
 }
 
-// copyShort copies s, shorter than a word, and tells like special8.
-func copyShort(d []byte, s string) uint64 {
-	n := len(s)
-	if n >= 4 {
-		first, last := load4(s), load4(s[n-4:])
-		binary.LittleEndian.PutUint32(d, first)
-		binary.LittleEndian.PutUint32(d[n-4:], last)
-		return special8(uint64(first) | uint64(last)<<32)
-	}
-	w := uint64(ones * ' ')
-	for i := 0; i < len(s) && i < len(d); i++ {
-		d[i] = s[i]
-		w = w<<8 | uint64(s[i])
-	}
-	return special8(w)
-}
-
 // appendString writes s as a JSON string. Bytes that are not UTF-8 become
 // \ufffd, as in encoding/json; who needs them writes a hex sibling. A genuine
 // U+FFFD is written like that too, so that what is read back and written
@@ -59,42 +46,59 @@ func copyShort(d []byte, s string) uint64 {
 // Nearly all strings stand for themselves: s is copied as it is, and looked at
 // while it passes. If something in it was special it is written once more.
 //
+// It wants some more room than it needs, so that short strings have room of a
+// constant length.
+//
 // Its text is not put into its callers: what is short enough without it is put
 // into theirs, where keys are constants, which are copied without a call.
 //
 //go:noinline
 func appendString(dst []byte, s string) []byte {
-	at, n := len(dst), len(s)
-	if cap(dst)-at < n+2 {
-		dst = slices.Grow(dst, n+2)
+	n := len(s)
+	if cap(dst)-len(dst)-shortRoom < n {
+		return appendString(slices.Grow(dst, n+shortRoom), s)
 	}
-	d := dst[at : at+n+2]
-	d[0] = '"'
+	to := dst[len(dst):cap(dst)]
+	to[0] = '"'
 	var special uint64
 	if n < 8 {
-		special = copyShort(d[1:], s)
+		d := (*[shortRoom]byte)(to)
+		switch {
+		case n >= 4: // two halves that overlap
+			first, last := load4(s), load4(s[n-4:])
+			binary.LittleEndian.PutUint32(d[1:], first)
+			binary.LittleEndian.PutUint32(d[n-3:], last)
+			special = special8(uint64(first) | uint64(last)<<32)
+		case n > 0: // three bytes, some of them the same
+			first, middle, last := s[0], s[n/2], s[n-1]
+			d[1], d[1+n/2], d[n] = first, middle, last
+			special = special8(ones*' '&^0xffffff | uint64(first) | uint64(middle)<<8 | uint64(last)<<16)
+		}
+		d[n+1] = '"'
 	} else {
+		to[n+1] = '"'
+		d := to[1 : n+1 : n+1]
 		last := load8(s[n-8:]) // overlaps the word before it, unless n is a multiple of 8
-		binary.LittleEndian.PutUint64(d[n-7:], last)
+		binary.LittleEndian.PutUint64(d[n-8:], last)
 		special = special8(last)
-		rest, to := s, d[1:]
-		for len(rest) > 8 && len(to) >= 8 {
-			w := load8(rest)
-			binary.LittleEndian.PutUint64(to, w)
+		for i := 0; i < n-8; i += 8 {
+			w := load8(s[i : i+8])
+			binary.LittleEndian.PutUint64(d[i:i+8], w)
 			special |= special8(w)
-			rest, to = rest[8:], to[8:]
 		}
 	}
-	if special != 0 {
-		dst = appendEscaped(append(dst, '"'), s)
-		return append(dst, '"')
+	if special&highs != 0 {
+		return appendEscaped(dst, s)
 	}
-	d[n+1] = '"'
-	return dst[:at+n+2]
+	return dst[:len(dst)+n+2]
 }
 
-// appendEscaped writes the inside of a JSON string, a clean run at a time.
+// appendEscaped is appendString for what does not stand for itself: a clean
+// run is copied at a time.
+//
+//go:noinline
 func appendEscaped(dst []byte, s string) []byte {
+	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -123,7 +127,8 @@ func appendEscaped(dst []byte, s string) []byte {
 		}
 		i += size
 	}
-	return append(dst, s[start:]...)
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
 }
 
 const hexDigits = "0123456789abcdef"

@@ -135,6 +135,50 @@ func TestAppendJSONStrings(t *testing.T) {
 	}
 }
 
+// Every byte at every place of strings of all lengths that are copied in
+// another way.
+func TestAppendJSONBytes(t *testing.T) {
+	t.Parallel()
+	for b := range 256 {
+		for n := 1; n <= 26; n++ {
+			for at := range n {
+				s := []byte("abcdefghijklmnopqrstuvwxyz")[:n]
+				s[at] = byte(b)
+				want := quote(t, string(s))
+				if got := string(schema.AppendJSON(nil, &auditevent.AuditEvent{Component: string(s)})); !strings.Contains(got, `"component":`+want+`}`) {
+					t.Fatalf("%q: got %s want %s", s, got, want)
+				}
+			}
+		}
+	}
+}
+
+func quote(t *testing.T, s string) string {
+	t.Helper()
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(s); err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\ufffd", `\ufffd`)
+}
+
+// However much room there is, nothing is lost and what stood before stays.
+func TestAppendJSONRoom(t *testing.T) {
+	t.Parallel()
+	for n := range 40 {
+		e := &auditevent.AuditEvent{Component: strings.Repeat("a", n), Outcome: strings.Repeat("b", n/2)}
+		want := "before" + strings.TrimSuffix(byTheBook(t, e), "\n")
+		for room := range len(want) + 20 {
+			dst := append(make([]byte, 0, len("before")+room), "before"...)
+			if got := string(schema.AppendJSON(dst, e)); got != want {
+				t.Fatalf("%d bytes, room for %d: got %s want %s", n, room, got, want)
+			}
+		}
+	}
+}
+
 func TestEncoder(t *testing.T) {
 	t.Parallel()
 	var got, want bytes.Buffer

@@ -76,7 +76,7 @@ func (p *parser) quoted() (raw []byte, plain bool) {
 	}
 	start := p.at - 1
 	i := p.at
-	for i+8 <= len(p.text) && special8(binary.LittleEndian.Uint64(p.text[i:])) == 0 {
+	for i+8 <= len(p.text) && special8(binary.LittleEndian.Uint64(p.text[i:]))&highs == 0 {
 		i += 8
 	}
 	for plain = true; i < len(p.text); i++ {
