@@ -111,23 +111,15 @@ func (a *appender) event(dst []byte, e *auditevent.AuditEvent) []byte {
 	dst = append(dst, `,"loggedAt":`...)
 	dst = a.time(dst, e.LoggedAt)
 	if t != nil {
-		dst = append(dst, t.sourceText...)
+		dst = append(dst, t.middle...)
 	} else {
-		dst = a.source(dst, &e.Source)
+		dst = a.middle(dst, e)
 	}
-	dst = append(dst, `,"outcome":`...)
 	dst = appendString(dst, e.Outcome)
 	if t != nil {
-		dst = append(dst, t.subjectText...)
+		dst = append(dst, t.tail...)
 	} else {
-		dst = subjects(dst, e.Subjects)
-	}
-	dst = append(dst, `,"component":`...)
-	dst = appendString(dst, e.Component)
-	if t != nil {
-		dst = append(dst, t.targetText...)
-	} else {
-		dst = target(dst, e.Target)
+		dst = tail(dst, e)
 	}
 	if e.Data != nil {
 		dst = append(dst, `,"data":`...)
@@ -140,27 +132,27 @@ func appendHead(dst []byte, e *auditevent.AuditEvent) []byte {
 	return appendString(append(dst, `{"metadata":{"auditId":`...), e.Metadata.AuditID)
 }
 
-func (a *appender) source(dst []byte, s *auditevent.EventSource) []byte {
+// middle writes the source and the key of the outcome.
+func (a *appender) middle(dst []byte, e *auditevent.AuditEvent) []byte {
 	dst = append(dst, `,"source":{"type":`...)
-	dst = appendString(dst, s.Type)
+	dst = appendString(dst, e.Source.Type)
 	dst = append(dst, `,"value":`...)
-	dst = appendString(dst, s.Value)
-	if len(s.Extra) > 0 {
+	dst = appendString(dst, e.Source.Value)
+	if len(e.Source.Extra) > 0 {
 		dst = append(dst, `,"extra":`...)
-		dst = a.sourceExtra(dst, s.Extra)
+		dst = a.sourceExtra(dst, e.Source.Extra)
 	}
-	return append(dst, '}')
+	return append(dst, `},"outcome":`...)
 }
 
-func subjects(dst []byte, m map[string]string) []byte {
-	return appendSubjects(append(dst, `,"subjects":`...), m)
-}
-
-func target(dst []byte, m map[string]string) []byte {
-	if len(m) == 0 {
-		return dst
+// tail writes what stands behind the outcome, but for the data.
+func tail(dst []byte, e *auditevent.AuditEvent) []byte {
+	dst = appendSubjects(append(dst, `,"subjects":`...), e.Subjects)
+	dst = appendString(append(dst, `,"component":`...), e.Component)
+	if len(e.Target) > 0 {
+		dst = appendTarget(append(dst, `,"target":`...), e.Target)
 	}
-	return appendTarget(append(dst, `,"target":`...), m)
+	return dst
 }
 
 // time writes RFC 3339 with as many decimals as it has, in the zone that t

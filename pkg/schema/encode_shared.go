@@ -22,29 +22,31 @@ type sharedTexts struct {
 const maxShared = 1024
 
 type sharedText struct {
-	auditID string
-	sess    *Session
-	cred    *Credential
-	source  auditevent.EventSource
-	subject map[string]string
-	target  map[string]string
+	auditID     string
+	component   string
+	sess        *Session
+	cred        *Credential
+	sourceType  string
+	sourceValue string
+	sourceExtra unsafe.Pointer // where the map is; likewise below
+	subjects    unsafe.Pointer
+	target      unsafe.Pointer
 
-	head        []byte // {"metadata":{"auditId":...,"extra":
-	credential  []byte // its member of extra, and a comma; likewise the session
-	session     []byte
-	sourceText  []byte // "source":{...}
-	subjectText []byte // "subjects":{...}
-	targetText  []byte // "target":{...}, or nothing; commas before all three
+	head       []byte // {"metadata":{"auditId":...,"extra":
+	credential []byte // its member of extra, and a comma; likewise the session
+	session    []byte
+	middle     []byte // ,"source":{...},"outcome":
+	tail       []byte // ,"subjects":{...},"component":..., and "target":{...}, if any
 }
 
 // is reports whether t is made of e's parts.
 func (t *sharedText) is(e *auditevent.AuditEvent, x *Extra) bool {
-	return t.sess == x.Session && t.cred == x.Credential && t.auditID == e.Metadata.AuditID &&
-		t.source.Type == e.Source.Type && t.source.Value == e.Source.Value &&
-		address(t.source.Extra) == address(e.Source.Extra) &&
-		address(t.subject) == address(e.Subjects) && address(t.target) == address(e.Target)
+	return t.sess == x.Session && t.cred == x.Credential && t.auditID == e.Metadata.AuditID && t.component == e.Component &&
+		t.sourceType == e.Source.Type && t.sourceValue == e.Source.Value &&
+		t.sourceExtra == address(e.Source.Extra) && t.subjects == address(e.Subjects) && t.target == address(e.Target)
 }
 
+// address is where m is, and keeps it there.
 func address[V any](m map[string]V) unsafe.Pointer { return reflect.ValueOf(m).UnsafePointer() }
 
 // find gives the texts of an event whose Extra is marked as shared.
@@ -65,15 +67,16 @@ func (s *sharedTexts) find(a *appender, e *auditevent.AuditEvent, x *Extra) *sha
 }
 
 func (a *appender) share(e *auditevent.AuditEvent, x *Extra) *sharedText {
-	t := &sharedText{auditID: e.Metadata.AuditID, sess: x.Session, cred: x.Credential, source: e.Source, subject: e.Subjects, target: e.Target}
+	t := &sharedText{auditID: e.Metadata.AuditID, component: e.Component, sess: x.Session, cred: x.Credential,
+		sourceType: e.Source.Type, sourceValue: e.Source.Value,
+		sourceExtra: address(e.Source.Extra), subjects: address(e.Subjects), target: address(e.Target)}
 	t.head = append(appendHead(nil, e), `,"extra":`...)
 	if x.Credential != nil {
 		t.credential = append(appendCredential([]byte(`"credential":`), x.Credential), ',')
 	}
 	t.session = append(appendSession([]byte(`"session":`), x.Session), ',')
-	t.sourceText = a.source(nil, &e.Source)
-	t.subjectText = subjects(nil, e.Subjects)
-	t.targetText = target(nil, e.Target)
+	t.middle = a.middle(nil, e)
+	t.tail = tail(nil, e)
 	return t
 }
 

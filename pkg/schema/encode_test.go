@@ -273,9 +273,9 @@ func TestEncoderShares(t *testing.T) {
 		}
 		all = append(all, p)
 	}
-	for i := range 40 { // the same sessions with another credential, target, subjects, source, id
+	for i := range 40 { // the same sessions with another credential, target, subjects, source, id, component
 		p := all[i]
-		switch i % 6 {
+		switch i % 7 {
 		case 0:
 			p.cred = nil
 		case 1:
@@ -288,6 +288,8 @@ func TestEncoderShares(t *testing.T) {
 			p.e.Source.Extra = map[string]any{"port": "7", "more": 1}
 		case 5:
 			p.e.Metadata.AuditID = "other"
+		case 6:
+			p.e.Component = "other"
 		}
 		all = append(all, p)
 	}
@@ -297,8 +299,13 @@ func TestEncoderShares(t *testing.T) {
 	var x schema.Extra
 	for i := range 20000 {
 		p := &all[i*i*31%len(all)]
-		if i%3 > 0 {
+		switch i % 4 {
+		case 1:
 			p = &all[i%7*40%len(all)]
+		case 2: // a session and, next, what was exchanged of it
+			p = &all[i/4%40]
+		case 3:
+			p = &all[1500+i/4%40]
 		}
 		m := e.Metadata.Extra
 		e = p.e
