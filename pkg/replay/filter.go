@@ -59,11 +59,16 @@ func (f *Filter) Encode(v any) error {
 	if !ok {
 		return fmt.Errorf("cannot encode a %T", v)
 	}
-	if !f.passes(e, schema.Of(e), (*Selection).has) {
+	return f.EncodeTyped(e, schema.Of(e))
+}
+
+// EncodeTyped implements schema.TypedEncoder.
+func (f *Filter) EncodeTyped(e *auditevent.AuditEvent, x *schema.Extra) error {
+	if !f.passes(e, x, (*Selection).has) {
 		return nil
 	}
 	f.Written++
-	return f.Next.Encode(v)
+	return schema.Encode(f.Next, e, x)
 }
 
 // Narrow implements Chooser.

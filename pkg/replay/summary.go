@@ -89,8 +89,9 @@ type counted struct {
 
 func (c *counted) Encode(v any) error {
 	e := v.(*auditevent.AuditEvent)
-	c.count(e.Type, schema.Of(e))
-	return c.next.Encode(v)
+	x := schema.Of(e)
+	c.count(e.Type, x)
+	return schema.Encode(c.next, e, x)
 }
 
 func (c *counted) count(typ string, x *schema.Extra) {

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -17,7 +18,7 @@ import (
 // is no JSON) becomes null; Encoder.Encode reports it.
 func AppendJSON(dst []byte, e *auditevent.AuditEvent) []byte {
 	var a appender
-	return a.event(dst, e)
+	return a.event(dst, e, nil)
 }
 
 // Encoder writes events as JSON Lines. It is an auditevent.EventEncoder with
@@ -39,19 +40,39 @@ func NewEncoder(w io.Writer) *Encoder {
 	return &Encoder{w: w, buf: make([]byte, 0, flushAt+16<<10), a: appender{shared: &sharedTexts{of: make(map[*Session]*sharedText)}}}
 }
 
+// TypedEncoder is an encoder that need not look for an event's Extra where the
+// one who has the event has that too: EncodeTyped is Encode(e), and x is what
+// Of gives for e.
+type TypedEncoder interface {
+	EncodeTyped(e *auditevent.AuditEvent, x *Extra) error
+}
+
+// Encode gives an event, and its Extra if it can take that, to an encoder.
+func Encode(to auditevent.EventEncoder, e *auditevent.AuditEvent, x *Extra) error {
+	if typed, ok := to.(TypedEncoder); ok {
+		return typed.EncodeTyped(e, x)
+	}
+	return to.Encode(e)
+}
+
 // Encode writes one event, an *auditevent.AuditEvent, as one line. An event
 // that JSON has no form for is an error and leaves no trace in the output; a
 // failed write is the result of every later call.
 func (enc *Encoder) Encode(v any) error {
+	e, ok := v.(*auditevent.AuditEvent)
+	if !ok || e == nil {
+		return cmp.Or(enc.err, fmt.Errorf("encode %T: not an audit event", v))
+	}
+	return enc.EncodeTyped(e, attached(e))
+}
+
+// EncodeTyped implements TypedEncoder.
+func (enc *Encoder) EncodeTyped(e *auditevent.AuditEvent, x *Extra) error {
 	if enc.err != nil {
 		return enc.err
 	}
-	e, ok := v.(*auditevent.AuditEvent)
-	if !ok || e == nil {
-		return fmt.Errorf("encode %T: not an audit event", v)
-	}
 	before := len(enc.buf)
-	enc.buf = enc.a.event(enc.buf, e)
+	enc.buf = enc.a.event(enc.buf, e, x)
 	if err := enc.a.err; err != nil {
 		enc.buf, enc.a.err = enc.buf[:before], nil
 		return fmt.Errorf("encode event %s: %w", e.Metadata.AuditID, err)
@@ -95,9 +116,10 @@ func (a *appender) noJSON(dst []byte, err error) []byte {
 	return append(dst, "null"...)
 }
 
-func (a *appender) event(dst []byte, e *auditevent.AuditEvent) []byte {
+// event writes e, whose Extra is x where that is known.
+func (a *appender) event(dst []byte, e *auditevent.AuditEvent, x *Extra) []byte {
 	var t *sharedText
-	if x := sharing(e); x != nil && a.shared != nil {
+	if a.shared != nil && sharing(e, x) {
 		t = a.shared.find(a, e, x)
 		dst = t.extra(append(dst, t.head...), x)
 	} else {

@@ -102,16 +102,9 @@ func (t *sharedText) extra(dst []byte, x *Extra) []byte {
 	return closeObject(dst)
 }
 
-// sharing gives the Extra that e's map was made of where its producer says
-// that it is shared, else nil.
-func sharing(e *auditevent.AuditEvent) *Extra {
-	ev, _ := e.Metadata.Extra["event"].(*Event)
-	if ev == nil || ev.of == nil || !ev.of.Shared {
-		return nil
-	}
-	x := ev.of
-	if x.at != e || x.Event != ev || x.Session == nil || x.keys != x.known() || len(e.Metadata.Extra) != bits.OnesCount16(x.keys) {
-		return nil
-	}
-	return x
+// sharing reports whether e's map was made of x, and x's producer says that it
+// is shared.
+func sharing(e *auditevent.AuditEvent, x *Extra) bool {
+	return x != nil && x.Shared && x.at == e && x.Event != nil && x.Event == x.put.event && x.Session != nil &&
+		x.keys == x.known() && len(e.Metadata.Extra) == bits.OnesCount16(x.keys)
 }

@@ -318,7 +318,13 @@ func TestEncoderShares(t *testing.T) {
 		}
 		x.Attach(&e)
 		want.WriteString(byTheBook(t, &e))
-		if err := enc.Encode(&e); err != nil {
+		var err error
+		if i%2 == 0 {
+			err = enc.Encode(&e)
+		} else {
+			err = schema.Encode(enc, &e, schema.Of(&e))
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -327,6 +333,41 @@ func TestEncoderShares(t *testing.T) {
 	}
 	if want.String() != got.String() {
 		t.Error("the stream is not what encoding/json writes")
+	}
+}
+
+// What is written is what the map holds, whatever became of the Extra that was
+// attached to it.
+func TestEncoderBelievesTheMap(t *testing.T) {
+	t.Parallel()
+	cases := map[string]func(e *auditevent.AuditEvent, x *schema.Extra){
+		"nothing":        func(*auditevent.AuditEvent, *schema.Extra) {},
+		"another event":  func(_ *auditevent.AuditEvent, x *schema.Extra) { x.Event = &schema.Event{Pos: "other:1"} },
+		"an action less": func(_ *auditevent.AuditEvent, x *schema.Extra) { x.Action = "" },
+		"attached beside": func(_ *auditevent.AuditEvent, x *schema.Extra) {
+			x.Object = &schema.Object{Type: "other"}
+			x.Attach(&auditevent.AuditEvent{})
+		},
+		"a foreign key": func(e *auditevent.AuditEvent, _ *schema.Extra) { e.Metadata.Extra["zz"] = 1 },
+		"no map":        func(e *auditevent.AuditEvent, _ *schema.Extra) { e.Metadata.Extra = nil },
+	}
+	for name, change := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := action()
+			x := schema.Of(e)
+			x.Shared = true
+			change(e, x)
+			var got strings.Builder
+			enc := schema.NewEncoder(&got)
+			if err := errors.Join(enc.Encode(e), schema.Encode(enc, e, schema.Of(e)), enc.Flush()); err != nil {
+				t.Fatal(err)
+			}
+			want := byTheBook(t, e)
+			if diff := cmp.Diff(want+want, got.String()); diff != "" {
+				t.Errorf("-encoding/json +ours:\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -386,7 +427,7 @@ func TestEncoderSticks(t *testing.T) {
 	if err := enc.Encode(action()); err != nil {
 		t.Fatalf("buffered event: %v", err)
 	}
-	for _, err := range []error{enc.Flush(), enc.Encode(action()), enc.Flush()} {
+	for _, err := range []error{enc.Flush(), enc.Encode(action()), enc.Encode("text"), enc.Flush()} {
 		if !errors.Is(err, full) {
 			t.Errorf("got %v, want %v", err, full)
 		}

@@ -311,12 +311,11 @@ func (x *Extra) slot(slot int) any {
 // for an event that auditreplay made or decoded, else one put together from
 // what the map holds of this package's types.
 func Of(e *auditevent.AuditEvent) *Extra {
-	m := e.Metadata.Extra
-	ev, _ := m["event"].(*Event)
-	if ev != nil && ev.of != nil {
-		return ev.of
+	if x := attached(e); x != nil {
+		return x
 	}
-	x := &Extra{Event: ev}
+	m := e.Metadata.Extra
+	x := &Extra{}
 	if s, ok := m["action"].(*string); ok {
 		x.Action = *s
 	}
@@ -330,9 +329,18 @@ func Of(e *auditevent.AuditEvent) *Extra {
 		x.ProcessArgsHex = *a
 	}
 	x.Credential, _ = m["credential"].(*Credential)
+	x.Event, _ = m["event"].(*Event)
 	x.Object, _ = m["object"].(*Object)
 	x.Process, _ = m["process"].(*Process)
 	x.Session, _ = m["session"].(*Session)
 	x.User, _ = m["user"].(*Users)
 	return x
+}
+
+// attached gives the Extra that was attached to e, if any.
+func attached(e *auditevent.AuditEvent) *Extra {
+	if ev, _ := e.Metadata.Extra["event"].(*Event); ev != nil {
+		return ev.of
+	}
+	return nil
 }
