@@ -211,18 +211,13 @@ func (a *appender) otherTime(dst []byte, t time.Time) []byte {
 // appendFraction writes nanoseconds as a decimal fraction without the zeros
 // at its end.
 func appendFraction(dst []byte, ns int) []byte {
-	var digits [10]byte
-	digits[0] = '.'
-	end := len(digits)
-	for ; ns%1000 == 0; ns /= 1000 { // most times have three
-		end -= 3
+	dst = append(dst, '.')
+	for rest := uint32(ns); rest > 0; rest = rest % 1e6 * 1e3 { // most times have three digits
+		n := rest / 1e6
+		dst = append(dst, byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
 	}
-	for i := end - 1; i > 0; i-- {
-		digits[i] = byte('0' + ns%10)
-		ns /= 10
+	for dst[len(dst)-1] == '0' {
+		dst = dst[:len(dst)-1]
 	}
-	for digits[end-1] == '0' {
-		end--
-	}
-	return append(dst, digits[:end]...)
+	return dst
 }

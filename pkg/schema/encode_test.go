@@ -164,6 +164,19 @@ func quote(t *testing.T, s string) string {
 	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\ufffd", `\ufffd`)
 }
 
+func TestAppendJSONTimes(t *testing.T) {
+	t.Parallel()
+	e := &auditevent.AuditEvent{}
+	for _, digits := range []int{1, 12, 120, 999, 123456789, 987654321, 100200300, 999999999} {
+		for ns := digits; ns < 1e9; ns *= 10 {
+			e.LoggedAt = time.Unix(1679060258, int64(ns)).UTC()
+			if got, want := string(schema.AppendJSON(nil, e))+"\n", byTheBook(t, e); got != want {
+				t.Errorf("%d ns: got %s want %s", ns, got, want)
+			}
+		}
+	}
+}
+
 // However much room there is, nothing is lost and what stood before stays.
 func TestAppendJSONRoom(t *testing.T) {
 	t.Parallel()
