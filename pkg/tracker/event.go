@@ -1,7 +1,6 @@
 package tracker
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"time"
@@ -58,7 +57,7 @@ func (t *SessionTracker) event(ev *auditd.Event) error {
 	ses := ev.Ses
 	if ses == "" {
 		ses = t.procs.sessionOf(ev)
-	} else if cutOff(ev) {
+	} else if ev.CutOff {
 		return t.eventCutOff(ev)
 	}
 	var owner *login
@@ -157,27 +156,6 @@ func (t *SessionTracker) faceOf(ev *auditd.Event, s *session) *face {
 		return t.procs.faceOf(t, ev, s)
 	}
 	return t.face(s)
-}
-
-// cutOff reports whether a record ends in the middle of its session's number.
-// No record but an old kernel's LOGIN has it last.
-func cutOff(ev *auditd.Event) bool {
-	for i := range ev.Records {
-		r := ev.Records[i]
-		switch r.Type {
-		case auparse.AUDIT_PATH, auparse.AUDIT_PROCTITLE, auparse.AUDIT_CWD, auparse.AUDIT_EXECVE:
-			continue // have none
-		}
-		b := r.Body
-		n := len(b)
-		for n > 0 && b[n-1] >= '0' && b[n-1] <= '9' {
-			n--
-		}
-		if n < len(b) && bytes.HasSuffix(b[:n], []byte(" ses=")) && r.Type != auparse.AUDIT_LOGIN && len(r.Enriched) == 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // eventCutOff writes an event whose session's number is not whole.

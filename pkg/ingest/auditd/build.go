@@ -51,20 +51,21 @@ func (b *Builder) Begin(recs []*Record, ev *Event) {
 		return
 	}
 	b.sort(recs)
+	sys, main := -1, -1
 	for i := range b.order {
-		rec := recs[b.order[i].at]
+		rec := b.order[i].rec
+		ev.Records = append(ev.Records, rec)
 		switch rec.Type {
 		case auparse.AUDIT_PATH, auparse.AUDIT_PROCTITLE, auparse.AUDIT_CWD, auparse.AUDIT_EXECVE:
-			// No enrichment has a name that is looked for in these.
-		default:
-			rec.Split()
+			continue // no enrichment has a name that is looked for in these, and none has ses=
 		}
-		ev.Records = append(ev.Records, rec)
+		rec.Split()
+		sys, main = better(ev.Records, i, sys, main)
+		ev.CutOff = ev.CutOff || rec.cutOff()
 	}
 	first := ev.Records[0]
 	ev.Key = Key{Node: b.str(first.Node), Millis: first.Millis, Serial: first.Serial}
 
-	sys, main := choose(ev.Records)
 	b.setType(ev, sys, main)
 	b.other.empty()
 	b.readSyscall(ev, sys)
@@ -103,49 +104,50 @@ func (ev *Event) reset() {
 // records by item= and EXECVE records by their first argument, then by bytes.
 type ordered struct {
 	rank uint64
-	at   int
+	rec  *Record
+}
+
+func (x ordered) compare(y ordered) int {
+	if x.rank != y.rank {
+		return cmp.Compare(x.rank, y.rank)
+	}
+	return bytes.Compare(x.rec.Line, y.rec.Line)
 }
 
 func (b *Builder) sort(recs []*Record) {
-	b.order = b.order[:0]
-	for i := range recs {
-		r := recs[i]
+	order := b.order[:0]
+	for _, r := range recs {
 		rank := uint64(r.Type) << 32
-		if r.Type == 0 { // unknown name
-			rank = 1 << 63
-		}
 		switch r.Type {
 		case auparse.AUDIT_PATH:
-			rank |= uint64(number(r.Body, "item="))
+			rank |= uint64(item(r.Body))
 		case auparse.AUDIT_EXECVE:
 			rank |= uint64(firstArg(r.Body))
+		case 0: // unknown name
+			rank = 1 << 63
 		}
-		b.order = append(b.order, ordered{rank, i})
+		order = append(order, ordered{rank, r})
 	}
-	less := func(x, y ordered) int {
-		if c := cmp.Compare(x.rank, y.rank); c != 0 {
-			return c
-		}
-		return bytes.Compare(recs[x.at].Line, recs[y.at].Line)
-	}
-	if len(b.order) > 32 {
-		slices.SortFunc(b.order, less)
+	b.order = order
+	if len(order) > 32 {
+		slices.SortFunc(order, ordered.compare)
 		return
 	}
-	for i := 1; i < len(b.order); i++ {
-		for j := i; j > 0 && less(b.order[j], b.order[j-1]) < 0; j-- {
-			b.order[j], b.order[j-1] = b.order[j-1], b.order[j]
+	for i := 1; i < len(order); i++ {
+		x, j := order[i], i
+		for ; j > 0 && (x.rank < order[j-1].rank || x.rank == order[j-1].rank && x.compare(order[j-1]) < 0); j-- {
+			order[j] = order[j-1]
 		}
+		order[j] = x
 	}
 }
 
-// number reads the digits after the name that body starts with, 0 where it
-// starts otherwise.
-func number(body []byte, name string) uint32 {
-	if !hasPrefix(body, name) {
+// item gives the number of a PATH record, 0 where its body begins otherwise.
+func item(body []byte) uint32 {
+	if len(body) <= 5 || string(body[:5]) != "item=" {
 		return 0
 	}
-	return digits(body[len(name):])
+	return digits(body[5:])
 }
 
 // digits reads the digits that b starts with; beyond 32 bits it stays at the end.
@@ -176,13 +178,20 @@ func part(t auparse.AuditMessageType) bool {
 func choose(recs []*Record) (sys, main int) {
 	sys, main = -1, -1
 	for i := range recs {
-		t := recs[i].Type
-		if t == auparse.AUDIT_SYSCALL && sys < 0 {
+		sys, main = better(recs, i, sys, main)
+	}
+	return sys, main
+}
+
+// better is choose for record i, where sys and main are what was found before it.
+func better(recs []*Record, i, sys, main int) (int, int) {
+	switch t := recs[i].Type; {
+	case t == auparse.AUDIT_SYSCALL:
+		if sys < 0 {
 			sys = i
 		}
-		if !part(t) && (main < 0 || appended(recs[main].Type) && !appended(t)) {
-			main = i
-		}
+	case !part(t) && (main < 0 || appended(recs[main].Type) && !appended(t)):
+		main = i
 	}
 	return sys, main
 }
@@ -219,6 +228,17 @@ func (b *Builder) setType(ev *Event, sys, main int) {
 	if r.Type != 0 && (isDigit(r.TypeName[0]) || hasPrefix(r.TypeName, "UNKNOWN[") || hasPrefix(r.TypeName, "AUDIT")) {
 		ev.TypeStr = r.Type.String()
 	}
+}
+
+// cutOff reports whether the record ends in the middle of its session's number.
+// None but an old kernel's LOGIN has it last.
+func (r *Record) cutOff() bool {
+	b := r.Body
+	n := len(b)
+	for n > 0 && isDigit(b[n-1]) {
+		n--
+	}
+	return n < len(b) && bytes.HasSuffix(b[:n], sesField) && r.Type != auparse.AUDIT_LOGIN && len(r.Enriched) == 0
 }
 
 // parts reads the records that belong to a syscall.

@@ -401,3 +401,26 @@ func FuzzBuild(f *testing.F) {
 		}
 	})
 }
+
+// TestCutOff holds which records are said to end in the middle of their
+// session's number.
+func TestCutOff(t *testing.T) {
+	t.Parallel()
+	for record, want := range map[string]bool{
+		"SYSCALL" + stamp + "arch=c000003e syscall=59 pid=5 auid=1000 ses=6":                           true,
+		"SYSCALL" + stamp + "arch=c000003e syscall=59 pid=5 auid=1000 ses=":                            false,
+		"SYSCALL" + stamp + "arch=c000003e syscall=59 pid=5 auid=1000 old-ses=6":                       false,
+		"SYSCALL" + stamp + "arch=c000003e syscall=59 pid=5 auid=1000 ses=67 items=1":                  false,
+		"USER_START" + stamp + "pid=5 uid=0 auid=1000 ses=6":                                           true,
+		"USER_START" + stamp + "pid=5 uid=0 auid=1000 ses=6\x1dUID=\"root\" AUID=\"core\"":             false,
+		"LOGIN" + stamp + "pid=5 uid=0 old auid=4294967295 new auid=1000 old ses=4294967295 new ses=6": false,
+		"PATH" + stamp + `item=0 name="x" ses=6`:                                                       false,
+	} {
+		if ev := one(t, "type="+record); ev.CutOff != want {
+			t.Errorf("%s: %v", record, ev.CutOff)
+		}
+	}
+	if ev := one(t, "type=AVC"+stamp+"avc:  denied", execLog, "type=OBJ_PID"+stamp+"opid=5 oses=1 ses=6"); !ev.CutOff {
+		t.Error("not seen in another record of the event")
+	}
+}

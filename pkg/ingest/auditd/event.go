@@ -38,6 +38,7 @@ type Event struct {
 	Type    auparse.AuditMessageType // what schema.md calls event.type
 	TypeStr string                   // its name; as written in the log where the tables do not know it
 	Late    bool
+	CutOff  bool // a record ends in the middle of its session's number
 
 	Result string // "success", "fail", or "" where no record states one
 	Ses    string // outer ses= in decimal; "" where no record has one, "unset" for 4294967295 and -1

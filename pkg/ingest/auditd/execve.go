@@ -12,10 +12,10 @@ import (
 //
 // A record that goes on with a command line begins with a blank.
 func firstArg(body []byte) uint32 {
-	body = bytes.TrimLeft(body, " ")
-	if hasPrefix(body, "argc=") {
+	if len(body) > 5 && string(body[:5]) == "argc=" {
 		return 0
 	}
+	body = bytes.TrimLeft(body, " ")
 	at, frag, ok := argName(body)
 	if !ok {
 		return 0
