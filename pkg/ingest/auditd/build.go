@@ -19,19 +19,26 @@ type Builder struct {
 	recent   [128]recentNorm // the same for the last shapes
 	claimsOf [512]claim
 	seed     maphash.Seed // of their places
+	heads    recall[head]
 	creds    recall[credentials]
 	tails    recall[Path] // of PATH records, without the name
 
-	order []ordered // of the event that is being built
-	self  outer     // its SYSCALL record
-	main  outer     // its characterising record
+	order []ordered    // of the event that is being built
+	self  outer        // its SYSCALL record
+	head  *head        // what it begins with, where that is in order
+	ids   *credentials // the ids in it, where they are
+	main  outer        // its characterising record
 	other outer
 
 	sys, mainAt int // their places in ev.Records, -1 where there is none
 }
 
 // NewBuilder returns a Builder that has seen nothing.
-func NewBuilder() *Builder { return &Builder{norms: make(map[shape]*norm), seed: maphash.MakeSeed()} }
+func NewBuilder() *Builder {
+	b := &Builder{norms: make(map[shape]*norm), seed: maphash.MakeSeed()}
+	b.heads.same, b.creds.same, b.tails.same = len("arch=c000003e syscal"), len(" aui"), len(" dev")
+	return b
+}
 
 // Build fills ev from all records of one event, given in any order. What ev
 // held before is gone; what it holds then points into the records' lines and
@@ -312,7 +319,9 @@ func (b *Builder) pathOf(ev *Event, body []byte) (p Path, whole bool) {
 		case "nametype", "objtype": // kernels before 4.1 say objtype
 			p.NameType = b.str(v)
 			if tail >= 0 {
-				b.tails.keep(body[tail:f.pos], Path{Mode: p.Mode, HasMode: p.HasMode, NameType: p.NameType})
+				if t := b.tails.keep(body[tail:], f.pos-tail); t != nil {
+					*t = Path{Mode: p.Mode, HasMode: p.HasMode, NameType: p.NameType}
+				}
 			}
 			return p, true // what follows are capabilities
 		}

@@ -45,12 +45,13 @@ func (o *outer) read(ev *Event, at int) {
 func (b *Builder) readSyscall(ev *Event, at int) {
 	o := &b.self
 	o.empty()
+	b.head, b.ids = nil, nil
 	if at < 0 {
 		return
 	}
 	o.used = true
 	f := fields{b: ev.Records[at].Body}
-	b.syscallOrder(&f)
+	b.syscallOrder(ev, &f)
 	o.readOn(ev, f)
 }
 
@@ -85,51 +86,85 @@ func (o *outer) readOn(ev *Event, f fields) {
 // order in which the kernel writes it (audit_log_exit in kernel/auditsc.c), as
 // far as the record keeps to that and each value is plain: nobody need be asked
 // then what a field is called and whether it was there before.
-func (b *Builder) syscallOrder(f *fields) {
+func (b *Builder) syscallOrder(ev *Event, f *fields) {
 	o := &b.self
-	_ = f.plain("arch=", &o.arch) && f.plain(" syscall=", &o.syscall) && f.plain(" success=", &o.success) && f.plain(" exit=", &o.exit) &&
+	_ = b.headOf(ev, f) &&
 		f.plain(" a0=", nil) && f.plain(" a1=", nil) && f.plain(" a2=", nil) && f.plain(" a3=", nil) && f.plain(" items=", nil) &&
 		f.plain(" ppid=", &o.ppid) && f.plain(" pid=", &o.pid) &&
 		b.credentials(f) && f.plain(" tty=", &o.tty) && f.plain(" ses=", &o.ses) &&
 		f.quoted(" comm=", &o.comm) && f.quoted(" exe=", &o.exe) && f.plain(" subj=", nil) && f.quoted(" key=", &o.key)
 }
 
-// credentials are where the ids that are wanted stand in " auid=... fsgid=...".
-type credentials struct{ auid, uid, euid span }
+// head is "arch=... exit=...": where its values stand, and what they mean.
+type head struct {
+	arch, syscall, success, exit span
+	name, result                 string // Event.Syscall and Event.Exit
+}
+
+// credentials are " auid=... fsgid=...": where the ids that are wanted stand,
+// what they are, and how the enrichment that was last seen with them names them.
+type credentials struct {
+	auid, uid, euid span
+	AUID, UID, EUID string
+	claim           claim
+}
 
 // span is a part of a text.
 type span struct{ from, to uint16 }
 
 func (s span) of(b []byte) []byte { return b[s.from:s.to:s.to] }
 
-// credentials goes on with syscallOrder over the ids: few such texts stand on
-// many records.
+// plainAt is plain, and notes in at where the value stands behind from.
+func (f *fields) plainAt(name string, dst *[]byte, at *span, from int) bool {
+	if !f.plain(name, dst) {
+		return false
+	}
+	*at = span{uint16(f.pos - from - len(*dst)), uint16(f.pos - from)}
+	return true
+}
+
+// headOf begins syscallOrder: few such texts stand on many records.
+func (b *Builder) headOf(ev *Event, f *fields) bool {
+	o := &b.self
+	if h, n := b.heads.find(f.b); n > 0 {
+		o.arch, o.syscall, o.success, o.exit = h.arch.of(f.b), h.syscall.of(f.b), h.success.of(f.b), h.exit.of(f.b)
+		b.head, f.pos = h, n
+		return true
+	}
+	var h head
+	if !f.plainAt("arch=", &o.arch, &h.arch, 0) || !f.plainAt(" syscall=", &o.syscall, &h.syscall, 0) ||
+		!f.plainAt(" success=", &o.success, &h.success, 0) || !f.plainAt(" exit=", &o.exit, &h.exit, 0) {
+		return false
+	}
+	if b.head = b.heads.keep(f.b, f.pos); b.head != nil {
+		b.setSyscall(ev, o.arch, o.syscall)
+		b.setExit(ev, o.exit)
+		h.name, h.result = ev.Syscall, ev.Exit
+		*b.head = h
+	}
+	return true
+}
+
+// credentials goes on with syscallOrder over the ids, in the same way.
 func (b *Builder) credentials(f *fields) bool {
-	o, text := &b.self, f.b[f.pos:]
+	o, text, from := &b.self, f.b[f.pos:], f.pos
 	if c, n := b.creds.find(text); n > 0 {
 		o.auid, o.uid, o.euid = c.auid.of(text), c.uid.of(text), c.euid.of(text)
+		b.ids = c
 		f.pos += n
 		return true
 	}
 	var c credentials
-	from := f.pos
-	value := func(v []byte) span { return span{uint16(f.pos - from - len(v)), uint16(f.pos - from)} }
-	if !f.plain(" auid=", &o.auid) {
+	if !f.plainAt(" auid=", &o.auid, &c.auid, from) || !f.plainAt(" uid=", &o.uid, &c.uid, from) ||
+		!f.plain(" gid=", nil) || !f.plainAt(" euid=", &o.euid, &c.euid, from) ||
+		!f.plain(" suid=", nil) || !f.plain(" fsuid=", nil) || !f.plain(" egid=", nil) || !f.plain(" sgid=", nil) || !f.plain(" fsgid=", nil) {
 		return false
 	}
-	c.auid = value(o.auid)
-	if !f.plain(" uid=", &o.uid) {
-		return false
+	if b.ids = b.creds.keep(text, f.pos-from); b.ids != nil {
+		c.AUID, c.UID, c.EUID = b.id(o.auid), b.id(o.uid), b.id(o.euid)
+		c.claim.enriched = b.ids.claim.enriched[:0]
+		*b.ids = c
 	}
-	c.uid = value(o.uid)
-	if !f.plain(" gid=", nil) || !f.plain(" euid=", &o.euid) {
-		return false
-	}
-	c.euid = value(o.euid)
-	if !f.plain(" suid=", nil) || !f.plain(" fsuid=", nil) || !f.plain(" egid=", nil) || !f.plain(" sgid=", nil) || !f.plain(" fsgid=", nil) {
-		return false
-	}
-	b.creds.keep(text[:f.pos-from], c)
 	return true
 }
 
@@ -236,9 +271,13 @@ func (b *Builder) fill(ev *Event, sys, main int) {
 	ev.PID = ev.pid("pid", either(o.pid, rest.pid))
 	ev.PPID = ev.pid("ppid", either(o.ppid, rest.ppid))
 	ev.Ses = b.id(either(ids.ses, either(o.ses, rest.ses)))
-	ev.AUID = b.id(either(ids.auid, either(o.auid, rest.auid)))
-	ev.UID = b.id(either(o.uid, rest.uid))
-	ev.EUID = b.id(either(o.euid, rest.euid))
+	if b.ids != nil && ids == &b.self {
+		ev.AUID, ev.UID, ev.EUID = b.ids.AUID, b.ids.UID, b.ids.EUID
+	} else {
+		ev.AUID = b.id(either(ids.auid, either(o.auid, rest.auid)))
+		ev.UID = b.id(either(o.uid, rest.uid))
+		ev.EUID = b.id(either(o.euid, rest.euid))
+	}
 	ev.OldSes, ev.OldAUID = b.id(b.main.oldSes), b.id(b.main.oldAUID)
 	if v := either(o.tty, rest.tty); !absent(v) && string(v) != "(none)" {
 		ev.TTY = b.str(plain(v))
@@ -246,13 +285,17 @@ func (b *Builder) fill(ev *Event, sys, main int) {
 	ev.Comm = ev.known(either(o.comm, rest.comm))
 	ev.Exe = ev.known(either(o.exe, rest.exe))
 	ev.CWD = ev.known(either(o.cwd, rest.cwd))
-	b.setSyscall(ev, either(o.arch, rest.arch), either(o.syscall, rest.syscall))
-	b.setExit(ev, either(o.exit, rest.exit))
+	if b.head != nil {
+		ev.Syscall, ev.Exit = b.head.name, b.head.result
+	} else {
+		b.setSyscall(ev, either(o.arch, rest.arch), either(o.syscall, rest.syscall))
+		b.setExit(ev, either(o.exit, rest.exit))
+	}
 	b.setKeys(ev)
 	ev.setResult(b.self.success, either(b.main.res, either(b.main.success, b.other.res)))
-	b.names(ev, at)
-	if at != sys && sys >= 0 {
-		b.names(ev, sys)
+	b.names(ev, at, sys)
+	if at != sys {
+		b.names(ev, sys, sys)
 	}
 }
 

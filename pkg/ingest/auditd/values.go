@@ -71,15 +71,36 @@ func (b *Builder) id(v []byte) string {
 
 // names takes the names of AUID, UID and EUID from the enrichment of the
 // record at, where not known yet. They are claims of the log: a name auditd
-// could not find stays unknown.
-func (b *Builder) names(ev *Event, at int) {
+// could not find stays unknown. sys is the place of the SYSCALL record.
+func (b *Builder) names(ev *Event, at, sys int) {
 	if at < 0 || len(ev.Records[at].Enriched) == 0 {
 		return
 	}
-	claimed := b.claimed(ev, ev.Records[at].Enriched)
+	enriched := ev.Records[at].Enriched
+	var claimed *Names
+	if b.ids != nil && at == sys {
+		claimed = b.claimed(ev, &b.ids.claim, behindSyscall(enriched))
+	} else {
+		claimed = b.claimed(ev, &b.claimsOf[maphash.Bytes(b.seed, enriched)%uint64(len(b.claimsOf))], enriched)
+	}
 	setName(&ev.Names.AUID, ev.AUID, claimed.AUID)
 	setName(&ev.Names.UID, ev.UID, claimed.UID)
 	setName(&ev.Names.EUID, ev.EUID, claimed.EUID)
+}
+
+// behindSyscall leaves out what an enrichment says of the syscall: the rest
+// is the same for all syscalls of the same credentials.
+func behindSyscall(enriched []byte) []byte {
+	const arch, syscall = "ARCH=", " SYSCALL="
+	b := enriched
+	if len(b) <= len(arch) || string(b[:len(arch)]) != arch || b[len(arch)] == '"' || b[len(arch)] == '\'' {
+		return enriched
+	}
+	b = b[blankAt(b, len(arch)):]
+	if len(b) <= len(syscall) || string(b[:len(syscall)]) != syscall || b[len(syscall)] == '"' || b[len(syscall)] == '\'' {
+		return enriched
+	}
+	return b[blankAt(b, len(syscall)):]
 }
 
 func setName(dst *string, id, name string) {
@@ -94,10 +115,9 @@ type claim struct {
 	names    Names
 }
 
-// claimed reads the names of an enrichment. There are few, each of which stands
-// on many records.
-func (b *Builder) claimed(ev *Event, enriched []byte) *Names {
-	c := &b.claimsOf[maphash.Bytes(b.seed, enriched)%uint64(len(b.claimsOf))]
+// claimed reads the names of an enrichment, which c may remember. There are few,
+// each of which stands on many records.
+func (b *Builder) claimed(ev *Event, c *claim, enriched []byte) *Names {
 	if bytes.Equal(c.enriched, enriched) {
 		return &c.names
 	}
