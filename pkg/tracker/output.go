@@ -180,13 +180,16 @@ func (o *output) str(b []byte) string {
 // validUTF8 is utf8.Valid, with less work for what is ASCII, as nearly all is.
 func validUTF8(b []byte) bool {
 	const highs = 0x8080808080808080
-	n := len(b)
-	if n < 8 {
-		return utf8.Valid(b)
-	}
-	seen := binary.LittleEndian.Uint64(b[n-8:])
-	for i := 0; i+8 < n; i += 8 {
-		seen |= binary.LittleEndian.Uint64(b[i:])
+	var seen uint64
+	if n := len(b); n >= 8 {
+		seen = binary.LittleEndian.Uint64(b[n-8:])
+		for i := 0; i+8 < n; i += 8 {
+			seen |= binary.LittleEndian.Uint64(b[i:])
+		}
+	} else {
+		for _, c := range b {
+			seen |= uint64(c)
+		}
 	}
 	return seen&highs == 0 || utf8.Valid(b)
 }
