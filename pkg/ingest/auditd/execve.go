@@ -53,6 +53,11 @@ func (b *Builder) argv(ev *Event, at int) (records int) {
 	for ; at+records < len(ev.Records) && ev.Records[at+records].Type == auparse.AUDIT_EXECVE; records++ {
 		f := fields{b: ev.Records[at+records].Body}
 		for {
+			if v, ok := f.argument(); ok {
+				a.finish(ev)
+				ev.Args = append(ev.Args, ev.text(v))
+				continue
+			}
 			name, v, ok := f.next()
 			if !ok {
 				break
@@ -70,6 +75,28 @@ func (b *Builder) argv(ev *Event, at int) (records int) {
 		ev.Contradictions = append(ev.Contradictions, "argc "+strconv.Itoa(int(a.argc))+" != "+strconv.Itoa(len(ev.Args))+" arguments")
 	}
 	return records
+}
+
+// argument goes on over a whole argument as the kernel writes it (" a12=..."),
+// where that comes next.
+func (f *fields) argument() (value []byte, ok bool) {
+	b, i := f.b, f.pos+3
+	if i >= len(b) || b[i-3] != ' ' || b[i-2] != 'a' || !isDigit(b[i-1]) {
+		return nil, false
+	}
+	for i < len(b) && isDigit(b[i]) {
+		i++
+	}
+	if i+1 >= len(b) || b[i] != '=' {
+		return nil, false
+	}
+	first := i + 1
+	end := first + valueEnd(b[first:], nil)
+	if first == end || b[end-1] == ',' || b[end-1] == ')' {
+		return nil, false
+	}
+	f.pos = end
+	return b[first:end], true
 }
 
 // args puts a split argument together.
@@ -104,9 +131,12 @@ func (a *args) add(ev *Event, name, v []byte) {
 
 // finish decodes the pieces as one: a piece may end between two digits.
 func (a *args) finish(ev *Event) {
-	if !a.open {
-		return
+	if a.open {
+		a.decode(ev)
 	}
+}
+
+func (a *args) decode(ev *Event) {
 	a.open = false
 	whole := ev.arena[a.start:]
 	if !a.literal && isHex(whole) {

@@ -45,3 +45,34 @@ func TestIndex(t *testing.T) {
 		}
 	}
 }
+
+// TestArgument holds that argument goes over nothing but whole arguments, and
+// gives of them what next does.
+func TestArgument(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(1, 2))
+	parts := []string{" ", "a", "0", "12", "=", "\"", "'", ",", ")", "(", "[", "_len", "61", "x", " a1=", " a0=\"", "argc="}
+	seen := 0
+	for range 200_000 {
+		b := []byte(" a")
+		for range rnd.IntN(8) {
+			b = append(b, parts[rnd.IntN(len(parts))]...)
+		}
+		f, other := fields{b: b}, fields{b: b}
+		got, ok := f.argument()
+		if !ok {
+			if f.pos != 0 {
+				t.Fatalf("%q: at %d", b, f.pos)
+			}
+			continue
+		}
+		seen++
+		name, want, _ := other.next()
+		if f.pos != other.pos || !bytes.Equal(got, want) || len(name) < 2 || name[0] != 'a' || len(bytes.Trim(name[1:], "0123456789")) > 0 {
+			t.Fatalf("%q: %q to %d, want %q of %q to %d", b, got, f.pos, want, name, other.pos)
+		}
+	}
+	if seen < 1000 {
+		t.Errorf("only %d arguments", seen)
+	}
+}
