@@ -41,6 +41,9 @@ func readAhead(rs *records) *ahead {
 	}
 	rs.other = a.other
 	rs.audit = func(e *ingest.Entry, _ *auditd.Record) { a.at.nuls += int64(e.NULs) }
+	if rs.detail != nil {
+		rs.detail = func(int) {} // their records know their number
+	}
 	go a.run()
 	return a
 }

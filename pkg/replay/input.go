@@ -252,6 +252,9 @@ type records struct {
 	other func(*ingest.Entry)
 	// audit is called for every record, when it has just been added.
 	audit func(*ingest.Entry, *auditd.Record)
+	// detail, where there is one, is called for records of an audit log that are
+	// left out because Chunk.Detail says so of them, with their number.
+	detail func(int)
 }
 
 func newRecords(in *input) (*records, error) {
@@ -301,6 +304,10 @@ func (rs *records) next(c *auditd.Chunk) error {
 			rs.left = e
 			rs.units--
 			return nil
+		}
+		if rs.detail != nil && e.NULs == 0 && c.Detail(e.Audit) {
+			rs.detail(1)
+			continue
 		}
 		if err := rs.add(c, e); err != nil {
 			e.Kind, e.What = ingest.Rejected, err.Error()

@@ -208,7 +208,7 @@ func (s *scan) inTurn(rs *records) nextChunk {
 
 // beside takes what another goroutine reads, in the same order.
 func (s *scan) beside(in *input, rs *records) (next nextChunk, stop func()) {
-	other, audit := rs.other, rs.audit
+	other, audit, detail := rs.other, rs.audit, rs.detail
 	a := readAhead(rs)
 	var last *stretchRead
 	return func() (*auditd.Chunk, int, error) {
@@ -224,7 +224,10 @@ func (s *scan) beside(in *input, rs *records) (next nextChunk, stop func()) {
 		in.src.Counts.NULs += last.nuls
 		var bare ingest.Entry
 		for i := range last.chunk.Records {
-			audit(&bare, &last.chunk.Records[i])
+			rec := &last.chunk.Records[i]
+			if audit(&bare, rec); rec.Details > 0 {
+				detail(int(rec.Details))
+			}
 		}
 		return &last.chunk, last.units, last.err
 	}, a.close
@@ -264,6 +267,13 @@ func (s *scan) listen(in *input, rs *records) *error {
 		}
 		if e.Message.Boot != "" {
 			s.span(id, &e.Message)
+		}
+	}
+	if rs.log != nil && s.observer == nil {
+		rs.detail = func(n int) { // of the last record's node
+			counts.Read += int64(n)
+			counts.Evidence += int64(n)
+			s.nodes[names.id].count += n
 		}
 	}
 	return &failed

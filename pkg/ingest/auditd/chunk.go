@@ -81,7 +81,7 @@ func (c *Chunk) Cut(line []byte, pos ingest.Pos) error {
 		c.Records, c.hint = c.Records[:n], hint{} // the line's bytes will be another's
 		return err
 	}
-	rec.Pos, rec.Via, rec.home = pos, "", c
+	rec.Pos, rec.Via, rec.Details, rec.home = pos, "", 0, c
 	if n == 0 || rec.Millis < c.Min {
 		c.Min = rec.Millis
 	}
@@ -89,6 +89,19 @@ func (c *Chunk) Cut(line []byte, pos ingest.Pos) error {
 		c.Max = rec.Millis
 	}
 	return nil
+}
+
+// Detail reports whether a line is a record of a syscall's details that stands
+// behind another record of its event: it says nothing new of when the event was
+// and on which host, nor of whose it was. Of such a line nothing is kept but
+// that it was there, in Record.Details.
+func (c *Chunk) Detail(line []byte) bool {
+	n := len(c.Records)
+	if n == 0 || !c.hint.detail(line) || c.Records[n-1].Daemon() {
+		return false
+	}
+	c.Records[n-1].Details++
+	return true
 }
 
 // Reset empties the chunk for reuse: nothing may point into it any more.

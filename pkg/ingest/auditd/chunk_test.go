@@ -7,20 +7,37 @@ import (
 
 	"auditreplay/pkg/ingest"
 
+	"github.com/elastic/go-libaudit/v2/auparse"
 	"github.com/google/go-cmp/cmp"
 )
 
 // inChunk cuts lines one after the other, each with what is known of the one
-// before, and holds every record against the line alone.
-func inChunk(t testing.TB, lines [][]byte) {
+// before, and holds every record against the line alone. Another chunk leaves
+// out what it takes for details: it gives their number.
+func inChunk(t testing.TB, lines [][]byte) (details int) {
 	t.Helper()
-	var c Chunk
+	var c, brief Chunk
 	for i, line := range lines {
 		if !c.Fits(len(line)) {
 			c.Reset()
 		}
 		var want Record
 		wantErr := ParseLine(line, &want)
+		if !brief.Fits(len(line)) {
+			brief.Reset()
+		}
+		if brief.Detail(line) {
+			details++
+			first := &brief.Records[len(brief.Records)-1]
+			if wantErr != nil || !part(want.Type) || want.Type == auparse.AUDIT_SYSCALL || first.Daemon() ||
+				!bytes.Equal(want.Node, first.Node) || want.Millis != first.Millis || want.Serial != first.Serial || want.NULs > 0 {
+				t.Fatalf("%q is no detail of %q (error %v)", line, first.Line, wantErr)
+			}
+		} else if err := brief.Add(line, ingest.Pos{Line: int64(i + 1)}); err != wantErr {
+			t.Fatalf("%q behind what was left out: error %v, alone %v", line, err, wantErr)
+		} else if err == nil && brief.Records[len(brief.Records)-1].Details != 0 {
+			t.Fatalf("%q begins with details", line)
+		}
 		n := len(c.Records)
 		err := c.Add(line, ingest.Pos{Line: int64(i + 1)})
 		if err != wantErr || err != nil && len(c.Records) != n {
@@ -39,6 +56,7 @@ func inChunk(t testing.TB, lines [][]byte) {
 			t.Fatalf("%q after %q (-alone +in the chunk):\n%s", line, lines[max(0, i-1)], cmp.Diff(want, got, cmp.AllowUnexported(Record{})))
 		}
 	}
+	return details
 }
 
 func TestChunkOfHosts(t *testing.T) {
@@ -46,7 +64,9 @@ func TestChunkOfHosts(t *testing.T) {
 	for name, data := range hostLogs(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inChunk(t, bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n")))
+			if inChunk(t, bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))) == 0 {
+				t.Error("no details")
+			}
 		})
 	}
 }
@@ -55,6 +75,7 @@ func TestChunkOfHosts(t *testing.T) {
 func FuzzChunk(f *testing.F) {
 	f.Add([]byte("node=a type=CWD msg=audit(1.000:1): cwd=\"/\"\nnode=ab type=CWD msg=audit(1.000:1): cwd=\"/\"\ntype=CWD msg=audit(1.000:1): x\nno record\nnode=a type=EOE msg=audit(1.000:12): "))
 	f.Add([]byte("x node=a type=CWD msg=audit(1.000:1): \ntype=DAEMON_END msg=audit(1.000:1) a\ntype=DAEMON_END msg=audit(1.000:1): a\ntype=A msg=audit(1.000:1) : a"))
+	f.Add([]byte("type=DAEMON_START msg=audit(1.000:1): a\ntype=PATH msg=audit(1.000:1): item=0\ntype=PATH msg=audit(1.000:1): item=1\nx\ntype=CWD msg=audit(1.000:1): a"))
 	f.Fuzz(func(t *testing.T, lines []byte) { inChunk(t, bytes.Split(lines, []byte("\n"))) })
 }
 

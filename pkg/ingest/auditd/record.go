@@ -112,6 +112,20 @@ func (p *hint) parse(line []byte, rec *Record) error {
 	return nil
 }
 
+// detail reports whether a line begins as the line before did, time and serial
+// as well, but for a type that no first record of an event has.
+func (p *hint) detail(line []byte) bool {
+	end := p.typeEnd(line)
+	if end < 0 || len(p.stamp) == 0 {
+		return false
+	}
+	switch string(line[len(p.lead):end]) {
+	case "PATH", "PROCTITLE", "CWD", "EXECVE", "SOCKADDR":
+		return bytes.HasPrefix(line[end+len(msgAudit):], p.stamp)
+	}
+	return false
+}
+
 // trim takes the NUL bytes before a line off, and what ends it.
 func trim(line []byte) (rest []byte, nuls int) {
 	rest = bytes.TrimLeft(line, "\x00")
