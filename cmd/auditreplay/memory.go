@@ -15,10 +15,16 @@ const (
 	usedAlways  = 12 << 20
 )
 
-// memoryLimit makes the collector run more often than when twice the memory is
-// in use that was needed last time: the program may use a quarter more than what
-// is held. How much that is each collection finds out, so that a limit that
-// the evidence has outgrown is raised before the collector does nothing else.
+// growth is by how many percent the heap may grow between two collections, as
+// GOGC says it, as long as it stays below the limit. Most runs need little
+// memory, and some hundredths of their time would else go into finding that out
+// again and again.
+const growth = 400
+
+// memoryLimit makes the collector run more often than growth asks for: the
+// program may use a quarter more than what is held. How much that is each
+// collection finds out, so that a limit that the evidence has outgrown is raised
+// before the collector does nothing else.
 type memoryLimit struct {
 	now    int64
 	sample []metrics.Sample
@@ -28,6 +34,9 @@ type memoryLimit struct {
 func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return // somebody else has said how much
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(growth)
 	}
 	m := &memoryLimit{sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
 	m.set()
