@@ -30,6 +30,7 @@ type Lines struct {
 	tooLong    int64
 	open       bool
 	nul        bool // there is one in the buffer
+	clean      int  // up to here there is none
 	err        error
 	size       int           // of a buffer
 	fresh      func() []byte // see Keep
@@ -51,7 +52,12 @@ func (l *Lines) Buffer() []byte { return l.buf }
 
 // Clean reports whether the buffer that the last line is a part of holds no NUL
 // byte: to look at once costs less than to look at each line.
-func (l *Lines) Clean() bool { return !l.nul }
+func (l *Lines) Clean() bool {
+	if l.clean < l.end && !l.nul {
+		l.nul, l.clean = bytes.IndexByte(l.buf[l.clean:l.end], 0) >= 0, l.end
+	}
+	return !l.nul
+}
 
 // Next gives the next line without its newline (a CR before it is kept), its
 // number from 1, and how many NUL bytes stood before its first other byte.
@@ -170,10 +176,9 @@ func (l *Lines) fill(n int) bool {
 		copy(to, l.buf[l.start:l.end])
 		l.buf = to
 		l.start, l.end = 0, n
-		l.nul = l.nul && bytes.IndexByte(l.buf[:n], 0) >= 0
+		l.nul, l.clean = false, 0
 	}
 	m, _ := l.read(l.buf[l.end:])
-	l.nul = l.nul || bytes.IndexByte(l.buf[l.end:l.end+m], 0) >= 0
 	l.end += m
 	return m > 0
 }

@@ -190,7 +190,6 @@ func (a *auditLog) Next() (*ingest.Entry, error) {
 		}
 		a.open = a.lines.Unterminated()
 	}
-	e.Raw = line
 	if a.look && a.lines.TooLong() == 0 {
 		first, rest, nuls, why := auditd.Tear(line, a.lines.Clean())
 		if why != "" {
@@ -206,17 +205,17 @@ func (a *auditLog) Next() (*ingest.Entry, error) {
 	case len(line) > 0 && (line[0] == 'n' || line[0] == 't' && !hasPrefix(line, "time->")):
 		e.Kind, e.Audit = ingest.AuditEntry, line
 	case blank(line):
-		e.Kind, e.What = ingest.Irrelevant, "blank line"
+		e.Kind, e.What, e.Raw = ingest.Irrelevant, "blank line", line
 	case hasPrefix(line, "time->"):
-		e.Kind, e.What = ingest.Irrelevant, "ausearch separator"
+		e.Kind, e.What, e.Raw = ingest.Irrelevant, "ausearch separator", line
 		return e, nil
 	case string(line) == "----":
-		e.Kind, e.What = ingest.Irrelevant, "ausearch separator"
+		e.Kind, e.What, e.Raw = ingest.Irrelevant, "ausearch separator", line
 	default:
 		e.Kind, e.Audit = ingest.AuditEntry, line
 	}
 	if a.lines.TooLong() > 0 {
-		e.Kind, e.What = ingest.Rejected, fmt.Sprintf("line of %d bytes", a.lines.TooLong())
+		e.Kind, e.What, e.Raw = ingest.Rejected, fmt.Sprintf("line of %d bytes", a.lines.TooLong()), line
 	}
 	return e, nil
 }
@@ -311,6 +310,9 @@ func (rs *records) next(c *auditd.Chunk) error {
 		}
 		if err := rs.add(c, e); err != nil {
 			e.Kind, e.What = ingest.Rejected, err.Error()
+			if rs.log != nil || len(e.Raw) == 0 {
+				e.Raw = e.Audit
+			}
 			rs.other(e)
 			continue
 		}
