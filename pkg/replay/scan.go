@@ -295,6 +295,9 @@ type nodeNames struct {
 }
 
 func (n *nodeNames) of(rec *auditd.Record) int32 {
+	if rec.SameNode && n.known {
+		return n.id
+	}
 	if len(rec.Node) > 0 {
 		if !n.known || string(rec.Node) != n.last {
 			n.last = string(rec.Node)

@@ -50,8 +50,11 @@ func inChunk(t testing.TB, lines [][]byte) (details int) {
 		if got.home != &c || got.Pos.Line != int64(i+1) {
 			t.Fatalf("%q: at line %d", line, got.Pos.Line)
 		}
+		if got.SameNode && (n == 0 || len(got.Node) == 0 || !bytes.Equal(got.Node, c.Records[n-1].Node)) {
+			t.Fatalf("%q is not of the node before it", line)
+		}
 		got.Split()
-		got.home, got.Pos = nil, ingest.Pos{}
+		got.home, got.Pos, got.SameNode = nil, ingest.Pos{}, false
 		if !reflect.DeepEqual(want, got) {
 			t.Fatalf("%q after %q (-alone +in the chunk):\n%s", line, lines[max(0, i-1)], cmp.Diff(want, got, cmp.AllowUnexported(Record{})))
 		}

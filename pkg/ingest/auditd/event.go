@@ -27,6 +27,7 @@ type Record struct {
 	NULs     int    // NUL bytes that stood before it on its line
 	Pos      ingest.Pos
 	Via      string // host that the carrier names, for records without a node
+	SameNode bool   // it has a node, that of the record before it in its Chunk
 	Details  int32  // records of its event and node that stood behind it and were left out: see Chunk.Detail
 	home     *Chunk // that Line is in
 }

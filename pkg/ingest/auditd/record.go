@@ -71,13 +71,13 @@ type second struct {
 
 // parse does all of ParseLine but leaves the enrichment in the body.
 func (p *hint) parse(line []byte, rec *Record) error {
-	rec.NULs, rec.Enriched = 0, nil
+	rec.NULs, rec.Enriched, rec.SameNode = 0, nil, false
 	if n := len(line); n > 0 && (line[0] == 0 || line[n-1] <= '\r') {
 		line, rec.NULs = trim(line)
 	}
 	var rest []byte // after "audit("
 	if end := p.typeEnd(line); end > 0 {
-		rec.Line, rec.Node, rec.TypeName = line, p.node, line[len(p.lead):end]
+		rec.Line, rec.Node, rec.TypeName, rec.SameNode = line, p.node, line[len(p.lead):end], p.node != nil
 		rest = line[end+len(msgAudit):]
 	} else {
 		h, err := findHeader(line)
@@ -92,7 +92,7 @@ func (p *hint) parse(line []byte, rec *Record) error {
 	}
 	if rec.Type = typeOf(rec.TypeName); rec.Type == 0 && bytes.IndexByte(rec.TypeName, '=') >= 0 { // "type=SYSCtype=PATH": the first was torn
 		if h, err := searchHeader(line); err == nil {
-			p.lead = nil
+			p.lead, rec.SameNode = nil, false
 			rest = h.cut(line, rec)
 			rec.Type = typeOf(rec.TypeName)
 		}
