@@ -159,7 +159,7 @@ func (h *sequenceHeap) Pop() any {
 // batchSize is how many events are handed on at once, unless they have very
 // many records or bytes: no event is begun beyond batchRecords and batchBytes.
 const (
-	batchSize    = 512
+	batchSize    = 256
 	batchRecords = 4096
 	batchBytes   = 2 << 20
 )
@@ -253,8 +253,8 @@ func (f *feed) fill(b *batch) bool {
 
 // build builds the events of a batch.
 func (f *feed) build(b *batch) {
-	for len(b.events) < len(b.units) {
-		b.events = append(b.events, auditd.Event{})
+	if b.events == nil {
+		b.events = auditd.NewEvents(batchSize)
 	}
 	for i, u := range b.units {
 		if !b.bare[i] {

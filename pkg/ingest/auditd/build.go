@@ -40,6 +40,24 @@ func NewBuilder() *Builder {
 	return b
 }
 
+// NewEvents returns n Events to be built, with room for what most events hold:
+// all of it is a few pieces of memory.
+func NewEvents(n int) []Event {
+	const records, args, paths, keys, arena = 8, 8, 4, 2, 128
+	evs := make([]Event, n)
+	recs, argv, files, names := make([]*Record, n*records), make([]Text, n*args), make([]Path, n*paths), make([]string, n*keys)
+	decoded := make([]byte, n*arena)
+	for i := range evs {
+		ev := &evs[i]
+		ev.Records, recs = recs[:0:records], recs[records:]
+		ev.Args, argv = argv[:0:args], argv[args:]
+		ev.Paths, files = files[:0:paths], files[paths:]
+		ev.Keys, names = names[:0:keys], names[keys:]
+		ev.arena, decoded = decoded[:0:arena], decoded[arena:]
+	}
+	return evs
+}
+
 // Build fills ev from all records of one event, given in any order. What ev
 // held before is gone; what it holds then points into the records' lines and
 // into memory of its own, which the next Build of the same ev reuses.

@@ -348,6 +348,24 @@ func TestBuildDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestNewEvents holds that events which share memory do not write into each
+// other's.
+func TestNewEvents(t *testing.T) {
+	t.Parallel()
+	for name, lines := range goldenInputs(t) {
+		want, _ := build(lines)
+		b, got := NewBuilder(), NewEvents(len(want))
+		for i := range want {
+			b.Build(slices.Clone(want[i].Records), &got[i])
+		}
+		for i := range want {
+			if d := cmp.Diff(viewOf(want[i]), viewOf(&got[i]), cmpopts.EquateEmpty()) + cmp.Diff(want[i].Paths, got[i].Paths, cmpopts.EquateEmpty()); d != "" {
+				t.Fatalf("%s: event %d: %s", name, i, d)
+			}
+		}
+	}
+}
+
 // TestCoalescedAndBack holds that the plain API's form keeps what a tracker needs.
 func TestCoalescedAndBack(t *testing.T) {
 	t.Parallel()
