@@ -287,11 +287,15 @@ func (b *Builder) parts(ev *Event) {
 	}
 }
 
+var cwdOrder = []pair{quotedPair("cwd=", none)}
+
 // cwd gives the value of a CWD record.
-func (r *Record) cwd() (v []byte) {
-	if f := (fields{b: r.Body}); !f.quoted("cwd=", &v) {
-		v, _ = r.Field("cwd")
+func (r *Record) cwd() []byte {
+	var at values
+	if f := (fields{b: r.Body}); f.inOrder(cwdOrder, &at) {
+		return at[none].of(r.Body)
 	}
+	v, _ := r.Field("cwd")
 	return v
 }
 
@@ -304,14 +308,26 @@ func (b *Builder) path(ev *Event, r *Record) {
 	ev.Paths = append(ev.Paths, p)
 }
 
-var modeField, nametypeField = []byte(" mode="), []byte(" nametype=")
+var (
+	pathOrder                = []pair{pairOf("item=", none), quotedPair(" name=", fName), optionalPair(" inode=", none)}
+	modeField, nametypeField = []byte(" mode="), []byte(" nametype=")
+)
 
 // pathOf reads a PATH record's body, from which the enrichment need not have
 // been cut where the last field that is wanted is there.
 func (b *Builder) pathOf(ev *Event, body []byte) (p Path, whole bool) {
 	f := fields{b: body}
-	f.over("item=")
+	var at values
 	tail := -1 // what follows upon the name and the inode
+	if f.inOrder(pathOrder, &at) {
+		p.Name = ev.known(at[fName].of(body))
+		if t, n := b.tails.find(body[f.pos:]); n > 0 {
+			p.Mode, p.HasMode, p.NameType = t.Mode, t.HasMode, t.NameType
+			return p, true
+		}
+		tail = f.pos
+		f.skipTo(modeField) // over numbers, which are most of the record
+	}
 	for {
 		name, v, ok := f.next()
 		if !ok {
@@ -322,15 +338,7 @@ func (b *Builder) pathOf(ev *Event, body []byte) (p Path, whole bool) {
 			if !absent(v) {
 				p.Name = ev.text(v)
 			}
-			if !p.HasMode {
-				f.over(" inode=")
-				if t, n := b.tails.find(body[f.pos:]); n > 0 {
-					p.Mode, p.HasMode, p.NameType = t.Mode, t.HasMode, t.NameType
-					return p, true
-				}
-				tail = f.pos
-			}
-			f.skipTo(modeField) // over numbers, which are most of the record
+			f.skipTo(modeField)
 		case "mode":
 			p.Mode, p.HasMode = octal(v)
 			f.skipTo(nametypeField)

@@ -130,6 +130,30 @@ func TestNoWrongID(t *testing.T) {
 	}
 }
 
+// TestBorrow holds that an event without SYSCALL takes from each of its records
+// what those before it do not say, and that no line is written to.
+func TestBorrow(t *testing.T) {
+	t.Parallel()
+	lines := []string{"type=AVC" + stamp + `avc:  denied  { read } for  pid=5 comm="x" name="y"`,
+		"type=CONFIG_CHANGE" + stamp + `auid=1000 ses=67 pid=6 op=add_rule`,
+		"type=MAC_STATUS" + stamp + `enforcing=0 auid=1001 uid=0 exe="/usr/bin/x"`}
+	ev := one(t, lines...)
+	type ids struct {
+		Ses, AUID, UID, Comm, Exe string
+		PID                       int
+		Contradictions            []string
+	}
+	want := ids{"67", "1000", "0", "x", "/usr/bin/x", 6, []string{"AVC pid 5 != pid 6", "MAC_STATUS auid 1001 != auid 1000"}}
+	if d := cmp.Diff(want, ids{ev.Ses, ev.AUID, ev.UID, string(ev.Comm), string(ev.Exe), ev.PID, ev.Contradictions}); d != "" {
+		t.Error(d)
+	}
+	for _, r := range ev.Records {
+		if !slices.Contains(lines, string(r.Line)) {
+			t.Errorf("changed: %s", r.Line)
+		}
+	}
+}
+
 func TestRecordFields(t *testing.T) {
 	t.Parallel()
 	var r Record

@@ -102,7 +102,6 @@ func (fs *Facts) Read(r *Record, f *Fact) {
 	f.OK = r.Type == auparse.AUDIT_LOGIN // kernels before 3.x state no res= there
 	w := fields{b: r.Body}
 	fs.ids(&w, f)
-	w.over(" subj=")
 	inner := hasPrefix(w.b[w.pos:], userText)
 	if inner {
 		if fs.Wanted != nil && !fs.Wanted(f.Type, f.Ses) {
@@ -146,14 +145,13 @@ func (f *Fact) begin(r *Record) {
 // ids reads what a user record begins with, in the order in which the kernel
 // writes it (audit_log_user_recv_msg in kernel/audit.c).
 func (fs *Facts) ids(w *fields, f *Fact) {
-	var pid, auid, ses []byte
-	if w.plain("pid=", &pid) {
-		f.PID = atoi(pid)
-	}
-	if w.plain(" uid=", nil) && w.plain(" auid=", &auid) {
+	o := outer{text: w.b}
+	w.inOrder(userIDs, &o.at)
+	f.PID = atoi(o.get(fPID))
+	if auid := o.get(fAUID); auid != nil {
 		f.AUID = atoID(auid)
 	}
-	if w.plain(" ses=", &ses) {
+	if ses := o.get(fSes); ses != nil {
 		f.Ses, f.HasSes = atoID(ses), true
 	}
 }
@@ -171,17 +169,17 @@ func textOf(b []byte) []byte {
 
 // message reads what the text of a user record begins with.
 func (fs *Facts) message(w *fields, f *Fact) {
-	var m message
-	m.inOrder(w)
-	f.Op, f.Acct, f.Exe = fs.str(m.op), fs.str(unquote(m.acct)), fs.str(unquote(m.exe))
-	if string(m.addr) != "?" {
-		f.Addr = fs.str(m.addr)
+	m := outer{text: w.b}
+	w.message(&m.at)
+	f.Op, f.Acct, f.Exe = fs.str(m.get(fOp)), fs.str(unquote(m.get(fAcct))), fs.str(unquote(m.get(fExe)))
+	if addr := m.get(fAddr); string(addr) != "?" {
+		f.Addr = fs.str(addr)
 	}
-	if string(m.term) != "?" {
-		f.Terminal = fs.str(unquote(m.term))
+	if term := m.get(fTerm); string(term) != "?" {
+		f.Terminal = fs.str(unquote(term))
 	}
-	if m.res != nil {
-		f.OK = isSuccess(m.res)
+	if res := m.get(fRes); res != nil {
+		f.OK = isSuccess(res)
 	}
 }
 

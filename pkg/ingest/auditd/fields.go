@@ -20,6 +20,12 @@ type fields struct {
 
 // next gives the next pair, quotes and all, as it stands.
 func (f *fields) next() (name, value []byte, ok bool) {
+	name, at, ok := f.nextAt()
+	return name, f.b[at.from:at.to], ok
+}
+
+// nextAt is next, and gives where the value stands.
+func (f *fields) nextAt() (name []byte, at span, ok bool) {
 	b, i := f.b, f.pos
 	for i < len(b) && b[i] == ' ' {
 		i++
@@ -27,12 +33,12 @@ func (f *fields) next() (name, value []byte, ok bool) {
 	start := i
 	if i = indexOr(b, i, '='); i >= len(b) {
 		f.pos = len(b)
-		return nil, nil, false
+		return nil, span{}, false
 	}
 	if b[i] == ' ' {
 		if start, i = skipWords(b, start, i); i == len(b) {
 			f.pos = i
-			return nil, nil, false
+			return nil, span{}, false
 		}
 	}
 	if name = b[start:i]; len(name) > 0 && name[0] == '(' { // "(hostname=..., addr=..., res=success)" of old PAM
@@ -46,63 +52,109 @@ func (f *fields) next() (name, value []byte, ok bool) {
 		i += valueEnd(b[i:], name)
 	}
 	f.pos = i
-	value = b[first:i]
 	if i > first && (b[i-1] == ',' || b[i-1] == ')') {
-		value = trimOldPAM(value)
+		i = first + len(trimOldPAM(b[first:i]))
 	}
-	return name, value, true
+	return name, span{uint32(first), uint32(i)}, true
 }
 
-// over goes on over pairs with these names, in this order, as far as they are
-// there and nothing else is between them.
-func (f *fields) over(names ...string) {
-	for _, name := range names {
-		if !hasPrefix(f.b[f.pos:], name) {
-			return
-		}
-		at := f.pos + len(name)
-		if at < len(f.b) && (f.b[at] == '"' || f.b[at] == '\'') {
-			return
-		}
-		f.pos = indexOr(f.b, at, ' ')
-	}
+// span is a part of a text.
+type span struct{ from, to uint32 }
+
+func (s span) of(b []byte) []byte { return b[s.from:s.to:s.to] }
+
+// behind and before give the span in a text that begins so many bytes earlier
+// or later.
+func (s span) behind(n uint32) span { return span{s.from + n, s.to + n} }
+func (s span) before(n uint32) span { return span{s.from - n, s.to - n} }
+
+// pair is what comes next in a text that keeps to an order: a name, with the
+// blank before it and the "=" behind it, and where its value belongs.
+type pair struct {
+	head, mask uint64 // the name's first eight bytes, and which of them it has
+	tail       uint64 // the last eight of a longer name
+	length     uint8
+	field
+	quoted   bool // the value may stand in quotes
+	optional bool // the pair may be missing
 }
 
-// plain goes on over the pair that comes next if it has that name, given with
-// the blank before and the "=" behind it, and a value that nothing need be taken
-// off. dst, where there is one, gets the value.
-func (f *fields) plain(name string, dst *[]byte) bool {
-	b, first := f.b, f.pos+len(name)
-	if !hasPrefix(b[f.pos:], name) {
-		return false
+// pairOf gives the pair of a name of no more than 16 bytes.
+func pairOf(name string, f field) pair {
+	p := pair{field: f, length: uint8(len(name))}
+	for i := range len(name) {
+		p.tail = p.tail>>8 | uint64(name[i])<<56
+		if i < 8 {
+			p.head |= uint64(name[i]) << (8 * i)
+			p.mask |= 0xff << (8 * i)
+		}
 	}
-	end := blankAt(b, first)
-	if first == end {
-		return false
+	return p
+}
+
+// quotedPair is pairOf for a value that may stand in quotes.
+func quotedPair(name string, f field) pair {
+	p := pairOf(name, f)
+	p.quoted = true
+	return p
+}
+
+// optionalPair is pairOf for a pair that may be missing.
+func optionalPair(name string, f field) pair {
+	p := pairOf(name, f)
+	p.optional = true
+	return p
+}
+
+// inOrder goes on over these pairs, notes in at where their values stand, and
+// reports whether all were there. It stops before one that it would have to look
+// at twice: it has another name, or few bytes are left, or something must be
+// taken off the value.
+func (f *fields) inOrder(pairs []pair, at *values) bool {
+	b, pos := f.b, uint32(f.pos)
+	for i := range pairs {
+		p := &pairs[i]
+		w, ok := word(b, pos)
+		if ok = ok && w&p.mask == p.head; ok && p.length > 8 {
+			w, ok = word(b, pos+uint32(p.length)-8)
+			ok = ok && w == p.tail
+		}
+		if !ok {
+			if p.optional {
+				continue
+			}
+			return false
+		}
+		first := pos + uint32(p.length)
+		if p.quoted && int(first) < len(b) && b[first] == '"' {
+			n := bytes.IndexByte(b[first+1:], '"')
+			if n < 0 {
+				return false
+			}
+			pos = first + uint32(n) + 2
+		} else {
+			pos = uint32(blankAt(b, int(first)))
+			if pos == first {
+				return false
+			}
+			if a, z := b[first], b[pos-1]; (a <= ',' || z <= ',') && (a != '(' || z != ')') { // quotes, commas, brackets are
+				return false
+			}
+		}
+		at[p.field] = span{first, pos}
+		f.pos = int(pos)
 	}
-	if a, z := b[first], b[end-1]; (a <= ',' || z <= ',') && (a != '(' || z != ')') { // quotes, commas, brackets are
-		return false
-	}
-	if dst != nil {
-		*dst = b[first:end:end]
-	}
-	f.pos = end
 	return true
 }
 
-// quoted is plain for a value that may stand in quotes.
-func (f *fields) quoted(name string, dst *[]byte) bool {
-	b, first := f.b, f.pos+len(name)
-	if first >= len(b) || b[first] != '"' || !hasPrefix(b[f.pos:], name) {
-		return f.plain(name, dst)
+// word gives the eight bytes of b from i on, where there are so many. (That i is
+// never negative spares a look at the bounds.)
+func word(b []byte, i uint32) (w uint64, ok bool) {
+	at := int(i)
+	if at+8 > len(b) {
+		return 0, false
 	}
-	n := bytes.IndexByte(b[first+1:], '"')
-	if n < 0 {
-		return false
-	}
-	f.pos = first + n + 2
-	*dst = b[first:f.pos:f.pos]
-	return true
+	return binary.LittleEndian.Uint64(b[at : at+8]), true
 }
 
 // indexOr gives where the first c or blank stands in b, from i on; len(b) where
@@ -111,13 +163,15 @@ func (f *fields) quoted(name string, dst *[]byte) bool {
 // is zero.
 func indexOr(b []byte, i int, c byte) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	for ; i+8 <= len(b); i += 8 {
-		w := binary.LittleEndian.Uint64(b[i:])
+	at := uint32(i)
+	for w, ok := word(b, at); ok; w, ok = word(b, at) {
 		x, y := w^ones*uint64(c), w^ones*' '
 		if zero := ((x-ones)&^x | (y-ones)&^y) & highs; zero != 0 {
-			return i + bits.TrailingZeros64(zero)/8
+			return int(at) + bits.TrailingZeros64(zero)/8
 		}
+		at += 8
 	}
+	i = int(at)
 	for i < len(b) && b[i] != c && b[i] != ' ' {
 		i++
 	}
@@ -127,12 +181,14 @@ func indexOr(b []byte, i int, c byte) int {
 // blankAt is indexOr for a blank alone.
 func blankAt(b []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	for ; i+8 <= len(b); i += 8 {
-		w := binary.LittleEndian.Uint64(b[i:]) ^ ones*' '
+	at := uint32(i)
+	for ; int(at)+8 <= len(b); at += 8 {
+		w := binary.LittleEndian.Uint64(b[int(at):int(at)+8]) ^ ones*' '
 		if zero := (w - ones) &^ w & highs; zero != 0 {
-			return i + bits.TrailingZeros64(zero)/8
+			return int(at) + bits.TrailingZeros64(zero)/8
 		}
 	}
+	i = int(at)
 	for i < len(b) && b[i] != ' ' {
 		i++
 	}
@@ -298,8 +354,11 @@ func (r *Record) InnerField(name string) (value []byte, ok bool) {
 	f := fields{b: inner}
 	for {
 		n, v, ok := f.next()
-		if !ok || sameName(n, name) {
-			return v, ok
+		if !ok {
+			return nil, false
+		}
+		if sameName(n, name) {
+			return v, true
 		}
 	}
 }

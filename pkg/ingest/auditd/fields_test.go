@@ -76,3 +76,51 @@ func TestArgument(t *testing.T) {
 		t.Errorf("only %d arguments", seen)
 	}
 }
+
+// TestInOrder holds that inOrder goes over nothing but whole pairs of those names,
+// in their order, and gives of them what next does.
+func TestInOrder(t *testing.T) {
+	t.Parallel()
+	pairs := []pair{pairOf("pid=", fPID), optionalPair(" grantors=", none), quotedPair(" comm=", fComm), pairOf(" hostname=", fHostname),
+		optionalPair(" ses=", fSes), pairOf(" res=", fRes)}
+	names := map[string]field{"pid": fPID, "grantors": none, "comm": fComm, "hostname": fHostname, "ses": fSes, "res": fRes}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	parts := []string{"pid=", " grantors=", " comm=", " comm=\"", " hostname=", " hostnam", " ses=", " res=", " ", "=", "\"", "'", ",", ")", "(", "1", "a b",
+		"0123456789", "\"sshd\"", "(none)"}
+	seen, whole := 0, 0
+	for range 300_000 {
+		var b []byte
+		for _, p := range []string{"pid=", " comm=", " hostname=", " res="} { // mostly as it should be
+			if rnd.IntN(20) > 0 {
+				b = append(b, p...)
+			}
+			for range 1 + rnd.IntN(2)*rnd.IntN(2) {
+				b = append(b, parts[rnd.IntN(len(parts))]...)
+			}
+		}
+		f, other := fields{b: b}, fields{b: b}
+		var at values
+		if f.inOrder(pairs, &at) {
+			whole++
+		}
+		var want values
+		for other.pos < f.pos {
+			name, v, ok := other.nextAt()
+			if to, known := names[string(name)]; !ok || !known {
+				t.Fatalf("%q: over %q", b, b[:f.pos])
+			} else if to != none && want[to].to != 0 {
+				t.Fatalf("%q: %s twice", b, name)
+			} else {
+				want[to] = v
+			}
+			seen++
+		}
+		want[none] = at[none]
+		if f.pos != other.pos || at != want {
+			t.Fatalf("%q: %v to %d, want %v to %d", b, at, f.pos, want, other.pos)
+		}
+	}
+	if seen < 100_000 || whole < 300 {
+		t.Errorf("only %d pairs, %d times all", seen, whole)
+	}
+}

@@ -7,16 +7,50 @@ import (
 	"github.com/elastic/go-libaudit/v2/auparse"
 )
 
+// field is a value that a record has, or a program's message in it.
+type field uint8
+
+// The fields that are needed.
+const (
+	none field = iota // any other
+	fPID
+	fPPID
+	fAUID
+	fUID
+	fEUID
+	fSes
+	fTTY
+	fComm
+	fExe
+	fCWD
+	fKey
+	fArch
+	fSyscall
+	fExit
+	fSuccess
+	fOldSes
+	fOldAUID
+	fOp
+	fAcct
+	fHostname
+	fAddr
+	fTerm
+	fRes
+	fName // of a PATH record
+	fieldCount
+)
+
+// values is where the values of fields stand in a text; the zero span where
+// there is none.
+type values [fieldCount]span
+
 // outer is what one record says itself, outside msg='...', as it stands in the
-// log; nil where it says nothing.
+// log; or what the text of msg='...' says.
 type outer struct {
-	pid, ppid, auid, uid, euid, ses []byte
-	tty, comm, cwd, key             []byte
-	arch, syscall, exit, success    []byte
-	oldSes, oldAUID                 []byte
-	inner                           []byte // text of msg='...'
-	message
-	used bool // something may have been read
+	text  []byte // that it is in
+	at    values
+	inner []byte // text of msg='...'
+	used  bool   // something may have been read
 }
 
 // empty takes everything out of o. Most events need one of a Builder's three.
@@ -26,73 +60,104 @@ func (o *outer) empty() {
 	}
 }
 
-// message is what a program's message says; some of it a kernel's record says too.
-type message struct{ op, acct, exe, hostname, addr, term, res []byte }
+// begin empties o for what stands in text.
+func (o *outer) begin(text []byte) fields {
+	o.empty()
+	o.text, o.used = text, true
+	return fields{b: text}
+}
+
+// get gives a value, nil where there is none.
+func (o *outer) get(f field) []byte {
+	s := o.at[f]
+	if s.to == 0 {
+		return nil
+	}
+	return s.of(o.text)
+}
+
+// or gives a value of o, or that of rest where o has none.
+func (o *outer) or(rest *outer, f field) []byte {
+	if o.at[f].to == 0 {
+		o = rest
+	}
+	return o.get(f)
+}
+
+// userIDs is what a user record begins with (audit_log_user_recv_msg in kernel/audit.c).
+var userIDs = []pair{pairOf("pid=", fPID), pairOf(" uid=", fUID), pairOf(" auid=", fAUID),
+	optionalPair(" ses=", fSes), optionalPair(" subj=", none)}
 
 // read reads record at, where there is one.
 func (o *outer) read(ev *Event, at int) {
-	o.empty()
 	if at < 0 {
+		o.empty()
 		return
 	}
-	o.used = true
-	f := fields{b: ev.Records[at].Body}
-	_ = f.plain("pid=", &o.pid) && f.plain(" uid=", &o.uid) && f.plain(" auid=", &o.auid) && f.plain(" ses=", &o.ses) // audit_log_user_recv_msg
+	f := o.begin(ev.Records[at].Body)
+	f.inOrder(userIDs, &o.at)
 	o.readOn(ev, f)
 }
 
 // readSyscall reads the event's SYSCALL record, where there is one.
 func (b *Builder) readSyscall(ev *Event, at int) {
-	o := &b.self
-	o.empty()
 	b.head, b.ids = nil, nil
 	if at < 0 {
+		b.self.empty()
 		return
 	}
-	o.used = true
-	f := fields{b: ev.Records[at].Body}
+	f := b.self.begin(ev.Records[at].Body)
 	b.syscallOrder(ev, &f)
-	o.readOn(ev, f)
+	b.self.readOn(ev, f)
 }
 
 // readOn reads what is left of a record.
 func (o *outer) readOn(ev *Event, f fields) {
 	for {
-		name, v, ok := f.next()
+		name, at, ok := f.nextAt()
 		if !ok {
 			return
 		}
-		switch string(name) { // what the kernel writes behind these is not needed
-		case "exit":
-			f.over(" a0=", " a1=", " a2=", " a3=", " items=")
-		case "euid":
-			f.over(" suid=", " fsuid=", " egid=", " sgid=", " fsgid=")
-		}
-		if string(name) == "msg" && len(v) > 0 && v[0] == '\'' {
+		if v := at.of(f.b); string(name) == "msg" && len(v) > 0 && v[0] == '\'' {
 			o.inner = unapostrophe(v)
 			return
 		}
-		if dst := o.slot(name); dst == nil {
-			continue
-		} else if *dst == nil {
-			*dst = v
-		} else if !bytes.Equal(*dst, v) {
-			ev.contradict("", name, v, *dst)
-		}
+		o.set(ev, "", name, at)
 	}
 }
 
-// syscallOrder reads the SYSCALL record that f is of, in the
-// order in which the kernel writes it (audit_log_exit in kernel/auditsc.c), as
-// far as the record keeps to that and each value is plain: nobody need be asked
-// then what a field is called and whether it was there before.
+// set notes where the value of a field stands. What it had before stays, and
+// another value is a contradiction; where says whose it is.
+func (o *outer) set(ev *Event, where string, name []byte, at span) {
+	f := fieldOf(name)
+	if f == none {
+		return
+	}
+	if o.at[f].to == 0 {
+		o.at[f] = at
+	} else if v := o.get(f); !bytes.Equal(v, at.of(o.text)) {
+		ev.contradict(where, name, at.of(o.text), v)
+	}
+}
+
+// What a SYSCALL record says, in the order in which the kernel writes it
+// (audit_log_exit in kernel/auditsc.c).
+var (
+	syscallHead = []pair{pairOf("arch=", fArch), pairOf(" syscall=", fSyscall), pairOf(" success=", fSuccess), pairOf(" exit=", fExit)}
+	syscallArgs = []pair{pairOf(" a0=", none), pairOf(" a1=", none), pairOf(" a2=", none), pairOf(" a3=", none), pairOf(" items=", none),
+		pairOf(" ppid=", fPPID), pairOf(" pid=", fPID)}
+	syscallIDs = []pair{pairOf(" auid=", fAUID), pairOf(" uid=", fUID), pairOf(" gid=", none), pairOf(" euid=", fEUID), pairOf(" suid=", none),
+		pairOf(" fsuid=", none), pairOf(" egid=", none), pairOf(" sgid=", none), pairOf(" fsgid=", none)}
+	syscallTask = []pair{pairOf(" tty=", fTTY), pairOf(" ses=", fSes), quotedPair(" comm=", fComm), quotedPair(" exe=", fExe),
+		pairOf(" subj=", none), quotedPair(" key=", fKey)}
+)
+
+// syscallOrder reads the SYSCALL record that f is of as far as the record keeps
+// to that order and each value is plain: nobody need be asked then what a field
+// is called and whether it was there before.
 func (b *Builder) syscallOrder(ev *Event, f *fields) {
-	o := &b.self
-	_ = b.headOf(ev, f) &&
-		f.plain(" a0=", nil) && f.plain(" a1=", nil) && f.plain(" a2=", nil) && f.plain(" a3=", nil) && f.plain(" items=", nil) &&
-		f.plain(" ppid=", &o.ppid) && f.plain(" pid=", &o.pid) &&
-		b.credentials(f) && f.plain(" tty=", &o.tty) && f.plain(" ses=", &o.ses) &&
-		f.quoted(" comm=", &o.comm) && f.quoted(" exe=", &o.exe) && f.plain(" subj=", nil) && f.quoted(" key=", &o.key)
+	at := &b.self.at
+	_ = b.headOf(ev, f) && f.inOrder(syscallArgs, at) && b.credentials(f) && f.inOrder(syscallTask, at)
 }
 
 // head is "arch=... exit=...": where its values stand, and what they mean.
@@ -109,139 +174,110 @@ type credentials struct {
 	claim           claim
 }
 
-// span is a part of a text.
-type span struct{ from, to uint16 }
-
-func (s span) of(b []byte) []byte { return b[s.from:s.to:s.to] }
-
-// plainAt is plain, and notes in at where the value stands behind from.
-func (f *fields) plainAt(name string, dst *[]byte, at *span, from int) bool {
-	if !f.plain(name, dst) {
-		return false
-	}
-	*at = span{uint16(f.pos - from - len(*dst)), uint16(f.pos - from)}
-	return true
-}
-
 // headOf begins syscallOrder: few such texts stand on many records.
 func (b *Builder) headOf(ev *Event, f *fields) bool {
 	o := &b.self
 	if h, n := b.heads.find(f.b); n > 0 {
-		o.arch, o.syscall, o.success, o.exit = h.arch.of(f.b), h.syscall.of(f.b), h.success.of(f.b), h.exit.of(f.b)
+		o.at[fArch], o.at[fSyscall], o.at[fSuccess], o.at[fExit] = h.arch, h.syscall, h.success, h.exit
 		b.head, f.pos = h, n
 		return true
 	}
-	var h head
-	if !f.plainAt("arch=", &o.arch, &h.arch, 0) || !f.plainAt(" syscall=", &o.syscall, &h.syscall, 0) ||
-		!f.plainAt(" success=", &o.success, &h.success, 0) || !f.plainAt(" exit=", &o.exit, &h.exit, 0) {
+	if !f.inOrder(syscallHead, &o.at) {
 		return false
 	}
 	if b.head = b.heads.keep(f.b, f.pos); b.head != nil {
-		b.setSyscall(ev, o.arch, o.syscall)
-		b.setExit(ev, o.exit)
-		h.name, h.result = ev.Syscall, ev.Exit
-		*b.head = h
+		b.setSyscall(ev, o.get(fArch), o.get(fSyscall))
+		b.setExit(ev, o.get(fExit))
+		*b.head = head{arch: o.at[fArch], syscall: o.at[fSyscall], success: o.at[fSuccess], exit: o.at[fExit],
+			name: ev.Syscall, result: ev.Exit}
 	}
 	return true
 }
 
 // credentials goes on with syscallOrder over the ids, in the same way.
 func (b *Builder) credentials(f *fields) bool {
-	o, text, from := &b.self, f.b[f.pos:], f.pos
+	o, text, from := &b.self, f.b[f.pos:], uint32(f.pos)
 	if c, n := b.creds.find(text); n > 0 {
-		o.auid, o.uid, o.euid = c.auid.of(text), c.uid.of(text), c.euid.of(text)
+		o.at[fAUID], o.at[fUID], o.at[fEUID] = c.auid.behind(from), c.uid.behind(from), c.euid.behind(from)
 		b.ids = c
 		f.pos += n
 		return true
 	}
-	var c credentials
-	if !f.plainAt(" auid=", &o.auid, &c.auid, from) || !f.plainAt(" uid=", &o.uid, &c.uid, from) ||
-		!f.plain(" gid=", nil) || !f.plainAt(" euid=", &o.euid, &c.euid, from) ||
-		!f.plain(" suid=", nil) || !f.plain(" fsuid=", nil) || !f.plain(" egid=", nil) || !f.plain(" sgid=", nil) || !f.plain(" fsgid=", nil) {
+	if !f.inOrder(syscallIDs, &o.at) {
 		return false
 	}
-	if b.ids = b.creds.keep(text, f.pos-from); b.ids != nil {
-		c.AUID, c.UID, c.EUID = b.id(o.auid), b.id(o.uid), b.id(o.euid)
-		c.claim.enriched = b.ids.claim.enriched[:0]
-		*b.ids = c
+	if c := b.creds.keep(text, f.pos-int(from)); c != nil {
+		c.auid, c.uid, c.euid = o.at[fAUID].before(from), o.at[fUID].before(from), o.at[fEUID].before(from)
+		c.AUID, c.UID, c.EUID = b.id(o.get(fAUID)), b.id(o.get(fUID)), b.id(o.get(fEUID))
+		c.claim = claim{enriched: c.claim.enriched[:0]}
+		b.ids = c
 	}
 	return true
 }
 
-// inOrder reads what a program's message begins with, in the order in
-// which libaudit writes it (audit_log_acct_message in lib/audit_logging.c).
-func (o *message) inOrder(f *fields) {
-	var op []byte
-	if !f.plain("op=", &op) {
-		return
+// messageOrder is what a program's message begins with, in the order in which
+// libaudit writes it (audit_log_acct_message in lib/audit_logging.c).
+var messageOrder = []pair{pairOf("op=", fOp), optionalPair(" grantors=", none), quotedPair(" acct=", fAcct), quotedPair(" exe=", fExe),
+	pairOf(" hostname=", fHostname), pairOf(" addr=", fAddr), pairOf(" terminal=", fTerm), pairOf(" res=", fRes)}
+
+// message goes on over what a program's message begins with.
+func (f *fields) message(at *values) {
+	if f.inOrder(messageOrder, at); at[fAcct].to == 0 { // op may be several words
+		at[fOp], f.pos = span{}, 0
 	}
-	f.over(" grantors=")
-	if !f.quoted(" acct=", &o.acct) { // op may be several words
-		f.pos = 0
-		return
-	}
-	o.op = op
-	_ = f.quoted(" exe=", &o.exe) && f.plain(" hostname=", &o.hostname) && f.plain(" addr=", &o.addr) && f.plain(" terminal=", &o.term) && f.plain(" res=", &o.res)
 }
 
-// slot gives where the value of a field belongs, nil for one not needed.
-func (o *outer) slot(name []byte) *[]byte {
+// fieldOf gives the field of a name.
+func fieldOf(name []byte) field {
 	switch string(name) {
 	case "pid":
-		return &o.pid
+		return fPID
 	case "ppid":
-		return &o.ppid
+		return fPPID
 	case "auid", "new auid", "new-auid", "loginuid":
-		return &o.auid
+		return fAUID
 	case "uid":
-		return &o.uid
+		return fUID
 	case "euid":
-		return &o.euid
+		return fEUID
 	case "ses", "new ses", "new-ses":
-		return &o.ses
+		return fSes
 	case "old-auid", "old auid":
-		return &o.oldAUID
+		return fOldAUID
 	case "old-ses", "old ses":
-		return &o.oldSes
+		return fOldSes
 	case "tty":
-		return &o.tty
+		return fTTY
 	case "comm":
-		return &o.comm
+		return fComm
 	case "exe":
-		return &o.exe
+		return fExe
 	case "cwd":
-		return &o.cwd
+		return fCWD
 	case "key":
-		return &o.key
+		return fKey
 	case "arch":
-		return &o.arch
+		return fArch
 	case "syscall":
-		return &o.syscall
+		return fSyscall
 	case "exit":
-		return &o.exit
+		return fExit
 	case "success":
-		return &o.success
+		return fSuccess
 	case "res", "result":
-		return &o.res
-	}
-	return o.claim(name)
-}
-
-// claim is slot for the fields of programs' own messages.
-func (o *outer) claim(name []byte) *[]byte {
-	switch string(name) {
+		return fRes
 	case "op":
-		return &o.op
+		return fOp
 	case "acct":
-		return &o.acct
+		return fAcct
 	case "addr":
-		return &o.addr
+		return fAddr
 	case "hostname":
-		return &o.hostname
+		return fHostname
 	case "terminal":
-		return &o.term
+		return fTerm
 	}
-	return nil
+	return none
 }
 
 // contradict notes that one field has two values; where says whose the first is.
@@ -265,39 +301,57 @@ func (b *Builder) fill(ev *Event, sys, main int) {
 	if sys < 0 {
 		o, rest = rest, o
 	}
+	notIDs := rest
+	if ids == rest {
+		notIDs = o
+	}
 	if sys < 0 && main >= 0 {
 		b.borrow(ev, main)
 	}
-	ev.PID = ev.pid("pid", either(o.pid, rest.pid))
-	ev.PPID = ev.pid("ppid", either(o.ppid, rest.ppid))
-	ev.Ses = b.id(either(ids.ses, either(o.ses, rest.ses)))
+	ev.PID = ev.pid("pid", o.or(rest, fPID))
+	ev.PPID = ev.pid("ppid", o.or(rest, fPPID))
+	ev.Ses = b.id(ids.or(notIDs, fSes))
 	if b.ids != nil && ids == &b.self {
 		ev.AUID, ev.UID, ev.EUID = b.ids.AUID, b.ids.UID, b.ids.EUID
 	} else {
-		ev.AUID = b.id(either(ids.auid, either(o.auid, rest.auid)))
-		ev.UID = b.id(either(o.uid, rest.uid))
-		ev.EUID = b.id(either(o.euid, rest.euid))
+		ev.AUID = b.id(ids.or(notIDs, fAUID))
+		ev.UID = b.id(o.or(rest, fUID))
+		ev.EUID = b.id(o.or(rest, fEUID))
 	}
-	ev.OldSes, ev.OldAUID = b.id(b.main.oldSes), b.id(b.main.oldAUID)
-	if v := either(o.tty, rest.tty); !absent(v) && string(v) != "(none)" {
+	ev.OldSes, ev.OldAUID = b.id(b.main.get(fOldSes)), b.id(b.main.get(fOldAUID))
+	if v := o.or(rest, fTTY); !absent(v) && string(v) != "(none)" {
 		ev.TTY = b.str(plain(v))
 	}
-	ev.Comm = ev.known(either(o.comm, rest.comm))
-	ev.Exe = ev.known(either(o.exe, rest.exe))
-	ev.CWD = ev.known(either(o.cwd, rest.cwd))
+	ev.Comm = ev.known(o.or(rest, fComm))
+	ev.Exe = ev.known(o.or(rest, fExe))
+	ev.CWD = ev.known(o.or(rest, fCWD))
 	if b.head != nil {
 		ev.Syscall, ev.Exit = b.head.name, b.head.result
 	} else {
-		b.setSyscall(ev, either(o.arch, rest.arch), either(o.syscall, rest.syscall))
-		b.setExit(ev, either(o.exit, rest.exit))
+		b.setSyscall(ev, o.or(rest, fArch), o.or(rest, fSyscall))
+		b.setExit(ev, o.or(rest, fExit))
 	}
 	b.setKeys(ev)
-	ev.setResult(b.self.success, either(b.main.res, either(b.main.success, b.other.res)))
+	ev.setResult(b.self.get(fSuccess), either(b.main.get(fRes), either(b.main.get(fSuccess), b.other.get(fRes))))
 	b.names(ev, at, sys)
 	if at != sys {
 		b.names(ev, sys, sys)
 	}
 }
+
+// named is a field with its name.
+type named struct {
+	name []byte
+	field
+}
+
+// borrowed are the fields that an event without SYSCALL takes from its other
+// records, and kernels those that a program cannot speak for.
+var (
+	borrowed = []named{{[]byte("ses"), fSes}, {[]byte("auid"), fAUID}, {[]byte("pid"), fPID}, {[]byte("ppid"), fPPID},
+		{[]byte("uid"), fUID}, {[]byte("comm"), fComm}, {[]byte("exe"), fExe}}
+	kernels = []named{{[]byte("ses"), fSes}, {[]byte("auid"), fAUID}, {[]byte("pid"), fPID}, {[]byte("uid"), fUID}}
+)
 
 // borrow fills what the characterising record of an event without SYSCALL does
 // not say from its other records (AVC has no ses, but a CONFIG_CHANGE may).
@@ -307,30 +361,34 @@ func (b *Builder) borrow(ev *Event, main int) {
 			continue
 		}
 		b.other.read(ev, i)
-		m, o := &b.main, &b.other
-		for _, s := range [...]struct {
-			name string
-			dst  *[]byte
-			src  []byte
-		}{{"ses", &m.ses, o.ses}, {"auid", &m.auid, o.auid}, {"pid", &m.pid, o.pid}, {"ppid", &m.ppid, o.ppid},
-			{"uid", &m.uid, o.uid}, {"comm", &m.comm, o.comm}, {"exe", &m.exe, o.exe}} {
-			if *s.dst == nil {
-				*s.dst = s.src
-			} else if s.src != nil && !bytes.Equal(*s.dst, s.src) {
-				ev.contradict(string(ev.Records[i].TypeName)+" ", []byte(s.name), s.src, *s.dst)
+		for _, f := range borrowed {
+			v, w := b.other.get(f.field), b.main.get(f.field)
+			if w == nil && v != nil {
+				b.main.take(ev, f.field, v)
+			} else if v != nil && !bytes.Equal(w, v) {
+				ev.contradict(string(ev.Records[i].TypeName)+" ", f.name, v, w)
 			}
 		}
 	}
 }
 
+// take gives o a value that another record says: it goes on with its text, which
+// is the event's own then.
+func (o *outer) take(ev *Event, f field, v []byte) {
+	at := len(ev.arena)
+	ev.arena = append(append(ev.arena, o.text...), v...)
+	from := len(o.text)
+	o.text = ev.arena[at:]
+	o.at[f] = span{uint32(from), uint32(len(o.text))}
+}
+
 // compare reports a characterising record whose session or login uid is not
 // the SYSCALL record's.
 func (b *Builder) compare(ev *Event) {
-	if v, w := b.main.ses, b.self.ses; v != nil && w != nil && !bytes.Equal(v, w) {
-		ev.contradict(ev.TypeStr+" ", []byte("ses"), v, w)
-	}
-	if v, w := b.main.auid, b.self.auid; v != nil && w != nil && !bytes.Equal(v, w) {
-		ev.contradict(ev.TypeStr+" ", []byte("auid"), v, w)
+	for _, f := range kernels[:2] {
+		if v, w := b.main.get(f.field), b.self.get(f.field); v != nil && w != nil && !bytes.Equal(v, w) {
+			ev.contradict(ev.TypeStr+" ", f.name, v, w)
+		}
 	}
 }
 
@@ -340,48 +398,36 @@ func (b *Builder) claims(ev *Event, main int) {
 	if main < 0 {
 		return
 	}
-	m := &b.main
-	op, acct, addr, host, term, res := m.op, m.acct, m.addr, m.hostname, m.term, m.res
+	m, in := &b.main, &b.main
 	if m.inner != nil {
-		in := &b.other
-		in.empty()
-		in.used = true
-		f := fields{b: m.inner}
-		in.inOrder(&f)
-		for name, v, ok := f.next(); ok; name, v, ok = f.next() {
-			if dst := in.slot(name); dst != nil && *dst == nil {
-				*dst = v
-			} else if dst != nil && !bytes.Equal(*dst, v) {
-				ev.contradict("msg ", name, v, *dst)
-			}
+		in = &b.other
+		f := in.begin(m.inner)
+		f.message(&in.at)
+		for name, at, ok := f.nextAt(); ok; name, at, ok = f.nextAt() {
+			in.set(ev, "msg ", name, at)
 		}
-		b.forged(ev, in)
-		op, acct, addr, host = either(in.op, op), either(in.acct, acct), either(in.addr, addr), either(in.hostname, host)
-		term, res = either(in.term, term), either(in.res, either(in.success, res))
+		b.forged(ev)
 		if ev.Exe == nil {
-			ev.Exe = ev.known(in.exe)
+			ev.Exe = ev.known(in.get(fExe))
 		}
 		if ev.Comm == nil {
-			ev.Comm = ev.known(in.comm)
+			ev.Comm = ev.known(in.get(fComm))
 		}
 		if ev.CWD == nil {
-			ev.CWD = ev.known(in.cwd)
+			ev.CWD = ev.known(in.get(fCWD))
 		}
-		ev.setResult(b.self.success, res)
+		ev.setResult(b.self.get(fSuccess), either(in.get(fRes), either(in.get(fSuccess), m.get(fRes))))
 	}
-	ev.Acct = ev.known(acct)
-	ev.Op, ev.Addr, ev.Hostname, ev.Terminal = b.value(op), b.value(addr), b.value(host), b.value(term)
+	ev.Acct = ev.known(in.or(m, fAcct))
+	ev.Op, ev.Addr = b.value(in.or(m, fOp)), b.value(in.or(m, fAddr))
+	ev.Hostname, ev.Terminal = b.value(in.or(m, fHostname)), b.value(in.or(m, fTerm))
 }
 
 // forged reports ids inside msg='...' that are not the kernel's.
-func (b *Builder) forged(ev *Event, in *outer) {
-	m := &b.main
-	for _, s := range [...]struct {
-		name      string
-		in, outer []byte
-	}{{"ses", in.ses, m.ses}, {"auid", in.auid, m.auid}, {"pid", in.pid, m.pid}, {"uid", in.uid, m.uid}} {
-		if s.in != nil && s.outer != nil && !bytes.Equal(s.in, s.outer) {
-			ev.contradict("msg ", []byte(s.name), s.in, s.outer)
+func (b *Builder) forged(ev *Event) {
+	for _, f := range kernels {
+		if v, w := b.other.get(f.field), b.main.get(f.field); v != nil && w != nil && !bytes.Equal(v, w) {
+			ev.contradict("msg ", f.name, v, w)
 		}
 	}
 }

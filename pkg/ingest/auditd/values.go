@@ -239,7 +239,7 @@ func (b *Builder) setExit(ev *Event, v []byte) {
 // setKeys reads key= of the event's records: the keys of the audit rules that
 // asked for it. Several are joined by 0x01, which makes the whole hex.
 func (b *Builder) setKeys(ev *Event) {
-	key := either(b.self.key, b.main.key)
+	key := b.self.or(&b.main, fKey)
 	if absent(key) {
 		return
 	}
