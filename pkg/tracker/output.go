@@ -56,8 +56,10 @@ func (t *SessionTracker) compose(ev *auditd.Event, o *output) *output {
 	} else {
 		o.bytes = make([]byte, 0, 512)
 	}
-	o.ev = schema.Event{ID: o.eventID(ev), Type: ev.TypeStr, Syscall: ev.Syscall, Exit: ev.Exit, Keys: ev.Keys,
-		Node: ev.Node, Pos: o.position(ev), Late: ev.Late, Contradictions: ev.Contradictions}
+	e := &o.ev // is filled where it is: a literal would be built beside it
+	*e = schema.Event{}
+	e.ID, e.Type, e.Syscall, e.Exit, e.Keys = o.eventID(ev), ev.TypeStr, ev.Syscall, ev.Exit, ev.Keys
+	e.Node, e.Pos, e.Late, e.Contradictions = ev.Node, o.position(ev), ev.Late, ev.Contradictions
 	if t.opt.Raw || ev.Uncoalesced {
 		o.raw = o.raw[:0]
 		for i := range ev.Records {
@@ -71,15 +73,16 @@ func (t *SessionTracker) compose(ev *auditd.Event, o *output) *output {
 	o.extra.Reset()
 	o.extra.Action, o.extra.How, o.extra.Event = ev.Action, o.str(ev.How), &o.ev
 	if ev.ObjectType != "" || len(ev.ObjectPrimary) > 0 || len(ev.ObjectSecondary) > 0 {
-		o.obj = schema.Object{Type: ev.ObjectType, Primary: o.str(ev.ObjectPrimary), Secondary: o.str(ev.ObjectSecondary)}
+		o.obj.Type, o.obj.Primary, o.obj.Secondary = ev.ObjectType, o.str(ev.ObjectPrimary), o.str(ev.ObjectSecondary)
 		o.extra.Object = &o.obj
 	}
 	o.composeArgs(ev.Args)
 	o.composeProcess(ev)
 	o.composeUsers(t, ev)
-	o.event = auditevent.AuditEvent{Metadata: auditevent.EventMetadata{Extra: o.event.Metadata.Extra},
-		Type: schema.TypeAction, LoggedAt: time.UnixMilli(ev.Millis).UTC(), Outcome: outcome(ev.Result),
-		Component: "auditd", Target: t.target}
+	a, extra := &o.event, o.event.Metadata.Extra
+	*a = auditevent.AuditEvent{}
+	a.Metadata.Extra, a.Type, a.LoggedAt = extra, schema.TypeAction, time.UnixMilli(ev.Millis).UTC()
+	a.Outcome, a.Component, a.Target = outcome(ev.Result), "auditd", t.target
 	return o
 }
 
@@ -301,21 +304,22 @@ func oneStretch(recs []*auditd.Record) (first ingest.Pos, last int64, ok bool) {
 	if n == 0 || n > 64 || recs[0].Pos.Source == nil || recs[0].Pos.Source.Offsets {
 		return first, 0, false
 	}
-	first, last = recs[0].Pos, recs[0].Pos.Line
-	for _, r := range recs[1:] {
-		if r.Pos.Source != first.Source {
-			return first, 0, false
-		}
-		first.Line, last = min(first.Line, r.Pos.Line), max(last, r.Pos.Line)
-	}
-	if last-first.Line != int64(n)-1 {
-		return first, 0, false
-	}
+	first = recs[0].Pos
+	const before = 32 // so many lines before that of the first record have a bit, and it and those behind it
 	var seen uint64
 	for _, r := range recs {
-		seen |= 1 << (r.Pos.Line - first.Line)
+		at := r.Pos.Line - first.Line + before
+		if r.Pos.Source != first.Source || uint64(at) >= 64 {
+			return first, 0, false
+		}
+		seen |= 1 << uint64(at)
 	}
-	return first, last, bits.OnesCount64(seen) == n
+	from := bits.TrailingZeros64(seen)
+	if seen>>from != 1<<n-1 {
+		return first, 0, false
+	}
+	first.Line += int64(from) - before
+	return first, first.Line + int64(n) - 1, true
 }
 
 // write gives o the face of its session and writes it.
