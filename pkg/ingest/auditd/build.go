@@ -22,13 +22,15 @@ type Builder struct {
 	heads    recall[head]
 	creds    recall[credentials]
 	tails    recall[Path] // of PATH records, without the name
+	programs ends[program]
 
-	order []ordered    // of the event that is being built
-	self  outer        // its SYSCALL record
-	head  *head        // what it begins with, where that is in order
-	ids   *credentials // the ids in it, where they are
-	main  outer        // its characterising record
-	other outer
+	order   []ordered    // of the event that is being built
+	self    outer        // its SYSCALL record
+	head    *head        // what it begins with, where that is in order
+	ids     *credentials // the ids in it, where they are
+	program *program     // and what it ends with
+	main    outer        // its characterising record
+	other   outer
 
 	sys, mainAt int // their places in ev.Records, -1 where there is none
 }
@@ -37,6 +39,7 @@ type Builder struct {
 func NewBuilder() *Builder {
 	b := &Builder{norms: make(map[shape]*norm), seed: maphash.MakeSeed()}
 	b.heads.same, b.creds.same, b.tails.same = len("arch=c000003e syscal"), len(" aui"), len(" dev")
+	b.programs.same = len(" comm=\"")
 	return b
 }
 

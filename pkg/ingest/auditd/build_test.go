@@ -260,6 +260,13 @@ var manyAlike = []string{
 	"type=SYSCALL" + stamp + ids + " tty=pts0\x1dARCH=x86_64 SYSCALL=open",
 	"type=SYSCALL" + stamp + ids + " tty=pts0\x1dAUID=\"f\"",
 	"type=SYSCALL" + stamp + ids + " tty=pts0\x1dAUID=\"" + strings.Repeat("f", longestClaim) + "\" UID=\"b\"",
+	"type=SYSCALL" + stamp + ids + " tty=pts0 ses=3 comm=\"abcdefgh\" exe=\"/b\" subj=x key=\"aaaaaaa\"", // these five have one place
+	"type=SYSCALL" + stamp + ids + " tty=pts01 ses=33 comm=\"abcdefgh\" exe=\"/c\" subj=x key=\"aaaaaaa\"",
+	"type=SYSCALL" + stamp + ids + " tty=pts0 ses=3 comm=\"abcdefgh\" exe=\"b\" subj=xx key=\"aaaaaaa\"",
+	"type=SYSCALL" + stamp + ids + " tty=pts0 ses=3 comm=\"abcdefgh\" exe=\"b\" key=\"x\" key=\"aaaaaaa\"",
+	"type=SYSCALL" + stamp + ids + " tty=pts0 ses=3 comm=\"abcdefgh\" exe=/b, subj=xx key=\"aaaaaaa\"",
+	"type=SYSCALL" + stamp + ids + " tty=pts0 ses=3 comm=\"abcdefgh\" exe=\"/b\" subj=x key=\"aaaaaaa\" auid=7 key=\"b\"",
+	"type=SYSCALL" + stamp + ids + " tty=pts0 ses=3 comm=6120 exe=\"/b\" subj=x key=6B65793D61016B65793D62",
 	"type=PATH" + stamp + "item=0 name=\"/a\"" + inode + " cap_fp=0",
 	"type=PATH" + stamp + "item=0 name=\"/b\"" + inode,
 	"type=PATH" + stamp + "item=0 name=\"/b\"" + inode + "OUID=\"root\"",

@@ -101,7 +101,7 @@ func (o *outer) read(ev *Event, at int) {
 
 // readSyscall reads the event's SYSCALL record, where there is one.
 func (b *Builder) readSyscall(ev *Event, at int) {
-	b.head, b.ids = nil, nil
+	b.head, b.ids, b.program = nil, nil, nil
 	if at < 0 {
 		b.self.empty()
 		return
@@ -148,8 +148,8 @@ var (
 		pairOf(" ppid=", fPPID), pairOf(" pid=", fPID)}
 	syscallIDs = []pair{pairOf(" auid=", fAUID), pairOf(" uid=", fUID), pairOf(" gid=", none), pairOf(" euid=", fEUID), pairOf(" suid=", none),
 		pairOf(" fsuid=", none), pairOf(" egid=", none), pairOf(" sgid=", none), pairOf(" fsgid=", none)}
-	syscallTask = []pair{pairOf(" tty=", fTTY), pairOf(" ses=", fSes), quotedPair(" comm=", fComm), quotedPair(" exe=", fExe),
-		pairOf(" subj=", none), quotedPair(" key=", fKey)}
+	syscallTask    = []pair{pairOf(" tty=", fTTY), pairOf(" ses=", fSes)}
+	syscallProgram = []pair{quotedPair(" comm=", fComm), quotedPair(" exe=", fExe), pairOf(" subj=", none), quotedPair(" key=", fKey)}
 )
 
 // syscallOrder reads the SYSCALL record that f is of as far as the record keeps
@@ -157,7 +157,7 @@ var (
 // is called and whether it was there before.
 func (b *Builder) syscallOrder(ev *Event, f *fields) {
 	at := &b.self.at
-	_ = b.headOf(ev, f) && f.inOrder(syscallArgs, at) && b.credentials(f) && f.inOrder(syscallTask, at)
+	_ = b.headOf(ev, f) && f.inOrder(syscallArgs, at) && b.credentials(f) && f.inOrder(syscallTask, at) && b.programOf(ev, f)
 }
 
 // head is "arch=... exit=...": where its values stand, and what they mean.
@@ -172,6 +172,13 @@ type credentials struct {
 	auid, uid, euid span
 	AUID, UID, EUID string
 	claim           claim
+}
+
+// program is " comm=... key=...", with which a SYSCALL record ends: where the
+// values that are wanted stand, and the keys.
+type program struct {
+	comm, exe, key span
+	keys           []string
 }
 
 // headOf begins syscallOrder: few such texts stand on many records.
@@ -211,6 +218,26 @@ func (b *Builder) credentials(f *fields) bool {
 		c.AUID, c.UID, c.EUID = b.id(o.get(fAUID)), b.id(o.get(fUID)), b.id(o.get(fEUID))
 		c.claim = claim{enriched: c.claim.enriched[:0]}
 		b.ids = c
+	}
+	return true
+}
+
+// programOf ends syscallOrder: few programs act under many ids.
+func (b *Builder) programOf(ev *Event, f *fields) bool {
+	o, text, from := &b.self, f.b[f.pos:], uint32(f.pos)
+	if p, ok := b.programs.find(text); ok {
+		o.at[fComm], o.at[fExe], o.at[fKey] = p.comm.behind(from), p.exe.behind(from), p.key.behind(from)
+		b.program = p
+		f.pos = len(f.b)
+		return true
+	}
+	if !f.inOrder(syscallProgram, &o.at) || f.pos < len(f.b) {
+		return false
+	}
+	if p := b.programs.keep(text); p != nil {
+		p.comm, p.exe, p.key = o.at[fComm].before(from), o.at[fExe].before(from), o.at[fKey].before(from)
+		p.keys = b.appendKeys(p.keys[:0], ev, o.get(fKey))
+		b.program = p
 	}
 	return true
 }
@@ -331,7 +358,11 @@ func (b *Builder) fill(ev *Event, sys, main int) {
 		b.setSyscall(ev, o.or(rest, fArch), o.or(rest, fSyscall))
 		b.setExit(ev, o.or(rest, fExit))
 	}
-	b.setKeys(ev)
+	if b.program != nil {
+		ev.Keys = append(ev.Keys, b.program.keys...)
+	} else {
+		ev.Keys = b.appendKeys(ev.Keys, ev, b.self.or(&b.main, fKey))
+	}
 	ev.setResult(b.self.get(fSuccess), either(b.main.get(fRes), either(b.main.get(fSuccess), b.other.get(fRes))))
 	b.names(ev, at, sys)
 	if at != sys {

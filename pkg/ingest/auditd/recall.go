@@ -55,3 +55,33 @@ func (r *recall[T]) keep(b []byte, length int) (read *T) {
 	s.text = append(s.text[:0], b[:length]...)
 	return &s.read
 }
+
+// ends remembers what was read of texts that many records end with. Each has the
+// place that its first and last bytes give, until another takes it.
+type ends[T any] struct {
+	same  int // so many bytes are the same at the beginning of most of the texts
+	slots [256]struct {
+		text []byte
+		read T
+	}
+}
+
+// find gives what was read of b, where that is remembered.
+func (e *ends[T]) find(b []byte) (read *T, ok bool) {
+	if len(b) < e.same {
+		return nil, false
+	}
+	s := &e.slots[place(b[e.same:])%uint32(len(e.slots))]
+	return &s.read, len(b) > 0 && bytes.Equal(b, s.text)
+}
+
+// keep remembers b, and gives what is to be filled with what was read of it: it
+// still holds what was read of another. It is nil where b is not remembered.
+func (e *ends[T]) keep(b []byte) (read *T) {
+	if len(b) < e.same || len(b) > longestRecall {
+		return nil
+	}
+	s := &e.slots[place(b[e.same:])%uint32(len(e.slots))]
+	s.text = append(s.text[:0], b...)
+	return &s.read
+}

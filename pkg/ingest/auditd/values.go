@@ -236,21 +236,21 @@ func (b *Builder) setExit(ev *Event, v []byte) {
 	ev.Exit = b.str(v)
 }
 
-// setKeys reads key= of the event's records: the keys of the audit rules that
-// asked for it. Several are joined by 0x01, which makes the whole hex.
-func (b *Builder) setKeys(ev *Event) {
-	key := b.self.or(&b.main, fKey)
+// appendKeys appends what key= of one of the event's records says: the keys of
+// the audit rules that asked for it. Several are joined by 0x01, which makes the
+// whole hex.
+func (b *Builder) appendKeys(dst []string, ev *Event, key []byte) []string {
 	if absent(key) {
-		return
+		return dst
 	}
 	v := []byte(ev.text(key))
 	for {
 		k, rest, more := bytes.Cut(v, []byte{1})
 		if k = bytes.TrimPrefix(k, []byte("key=")); len(k) > 0 {
-			ev.Keys = append(ev.Keys, b.str(k))
+			dst = append(dst, b.str(k))
 		}
 		if !more {
-			return
+			return dst
 		}
 		v = rest
 	}
