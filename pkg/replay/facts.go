@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"auditreplay/pkg/ingest"
+	"auditreplay/pkg/ingest/auditd"
 
 	"github.com/elastic/go-libaudit/v2/auparse"
 )
@@ -36,7 +37,7 @@ type facts struct {
 	runs    []factRun
 	end     int64 // of the file
 	sources []*ingest.Source
-	strings *factStrings
+	strings auditd.Strings // that facts have in common
 	err     error
 }
 
@@ -270,33 +271,13 @@ func (fs *facts) decode(b []byte, f *fact) error {
 			return errFact
 		}
 		end := size + int(v)
-		*texts[bits.TrailingZeros16(has)], b = fs.strings.get(b[size:end]), b[end:]
+		*texts[bits.TrailingZeros16(has)], b = fs.strings.Get(b[size:end]), b[end:]
 	}
 	return nil
 }
 
-// factStrings are strings that facts have in common, each in the place that its
-// bytes give it: another of that place takes it over.
-type factStrings [1 << 12]string
-
-func (fs *factStrings) get(b []byte) string {
-	n := len(b)
-	var first, last uint64
-	if n >= 8 {
-		first, last = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
-	} else {
-		for _, c := range b {
-			first = first<<8 | uint64(c)
-		}
-	}
-	h := (first ^ uint64(n)) * 0x9E3779B97F4A7C15 // Knuth's multiplicative hashing
-	h = (h ^ h>>32 ^ last) * 0x9E3779B97F4A7C15
-	s := &fs[h>>40%uint64(len(fs))]
-	if *s != string(b) {
-		*s = string(b)
-	}
-	return *s
-}
+// factStrings is how many strings facts share.
+const factStrings = 1 << 12
 
 // each calls do for every fact, in order. The fact is do's until it returns.
 func (fs *facts) each(do func(*fact)) error {
@@ -304,7 +285,7 @@ func (fs *facts) each(do func(*fact)) error {
 		return fs.err
 	}
 	fs.sort()
-	fs.strings = new(factStrings)
+	fs.strings = make(auditd.Strings, factStrings)
 	h := factHeap{of: fs}
 	for _, run := range fs.runs {
 		h.readers = append(h.readers, &factReader{fs: fs, r: bufio.NewReaderSize(io.NewSectionReader(fs.file, run.at, run.size), 1<<15)})

@@ -66,20 +66,3 @@ func TestFactsComeBack(t *testing.T) {
 		t.Fatalf("%d facts of %d: %v", n, len(want), err)
 	}
 }
-
-// A text is given as it is, whatever was in its place before.
-func TestFactStrings(t *testing.T) {
-	fs := new(factStrings)
-	for range 3 {
-		for _, s := range []string{"12345678-one-12345678", "12345678-two-12345678", "", "\x00", "\x00\x00", "a", "12345678"} {
-			if got := fs.get([]byte(s)); got != s {
-				t.Errorf("%q is given as %q", s, got)
-			}
-		}
-	}
-	for i := range 4 * len(fs) {
-		if s := fmt.Sprint(i); fs.get([]byte(s)) != s {
-			t.Fatalf("%q is given as %q", s, fs.get([]byte(s)))
-		}
-	}
-}

@@ -13,7 +13,7 @@ import (
 // (strings, names of syscalls, the meaning of event shapes), all of it
 // bounded. A Builder is not safe for concurrent use; make one for each worker.
 type Builder struct {
-	interned [1024]string
+	strings  Strings
 	syscalls [256]syscallName
 	norms    map[shape]*norm
 	recent   [128]recentNorm // the same for the last shapes
@@ -37,7 +37,7 @@ type Builder struct {
 
 // NewBuilder returns a Builder that has seen nothing.
 func NewBuilder() *Builder {
-	b := &Builder{norms: make(map[shape]*norm), seed: maphash.MakeSeed()}
+	b := &Builder{strings: make(Strings, 1024), norms: make(map[shape]*norm), seed: maphash.MakeSeed()}
 	b.heads.same, b.creds.same, b.tails.same = len("arch=c000003e syscal"), len(" aui"), len(" dev")
 	b.programs.same = len(" comm=\"")
 	return b

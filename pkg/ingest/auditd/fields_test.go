@@ -2,7 +2,9 @@ package auditd
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -122,5 +124,23 @@ func TestInOrder(t *testing.T) {
 	}
 	if seen < 100_000 || whole < 300 {
 		t.Errorf("only %d pairs, %d times all", seen, whole)
+	}
+}
+
+// A text is given as it is, whatever was in its place before.
+func TestStrings(t *testing.T) {
+	const places = 64
+	strs := make(Strings, places)
+	for range 3 {
+		for _, s := range []string{"12345678-one-12345678", "12345678-two-12345678", "", "\x00", "\x00\x00", "a", "12345678", strings.Repeat("x", longestShared+1)} {
+			if got := strs.Get([]byte(s)); got != s {
+				t.Errorf("%q is given as %q", s, got)
+			}
+		}
+	}
+	for i := range 4 * places {
+		if s := fmt.Sprint(i); strs.Get([]byte(s)) != s {
+			t.Fatalf("%q is given as %q", s, strs.Get([]byte(s)))
+		}
 	}
 }

@@ -9,18 +9,25 @@ import (
 	"github.com/elastic/go-libaudit/v2/auparse"
 )
 
-// str gives b as a string; those that come again and again are made once.
-func (b *Builder) str(v []byte) string {
+// Strings gives one string for the many times that the same bytes stand in the
+// evidence: make(Strings, n), with a power of two. Each has two places, so that two
+// strings of one event are not each other's end again and again, and stays until
+// others take them.
+type Strings []string
+
+// longestShared is how many bytes a string has that is kept.
+const longestShared = 64
+
+// Get gives v as a string.
+func (s Strings) Get(v []byte) string {
 	if len(v) == 0 {
 		return ""
 	}
-	if len(v) > 64 {
+	if len(v) > longestShared {
 		return string(v)
 	}
-	// Two places for each, so that two strings of one event are not each
-	// other's end again and again.
-	at := place(v) % uint32(len(b.interned))
-	one, two := &b.interned[at], &b.interned[at^1]
+	at := place(v) & uint32(len(s)-1)
+	one, two := &s[at], &s[at^1]
 	switch {
 	case *one == string(v):
 		return *one
@@ -30,6 +37,9 @@ func (b *Builder) str(v []byte) string {
 	*one, *two = string(v), *one
 	return *one
 }
+
+// str gives v as a string; those that come again and again are made once.
+func (b *Builder) str(v []byte) string { return b.strings.Get(v) }
 
 // place gives a number that depends on the first and the last eight bytes.
 func place(v []byte) uint32 {
