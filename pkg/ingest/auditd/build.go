@@ -322,13 +322,16 @@ func (b *Builder) pathOf(ev *Event, body []byte) (p Path, whole bool) {
 	f := fields{b: body}
 	var at values
 	tail := -1 // what follows upon the name and the inode
-	if f.inOrder(pathOrder, &at) {
+	ordered := f.inOrder(pathOrder, &at)
+	if at[fName].to > 0 {
 		p.Name = ev.known(at[fName].of(body))
-		if t, n := b.tails.find(body[f.pos:]); n > 0 {
-			p.Mode, p.HasMode, p.NameType = t.Mode, t.HasMode, t.NameType
-			return p, true
+		if ordered {
+			if t, n := b.tails.find(body[f.pos:]); n > 0 {
+				p.Mode, p.HasMode, p.NameType = t.Mode, t.HasMode, t.NameType
+				return p, true
+			}
+			tail = f.pos
 		}
-		tail = f.pos
 		f.skipTo(modeField) // over numbers, which are most of the record
 	}
 	for {
@@ -347,7 +350,7 @@ func (b *Builder) pathOf(ev *Event, body []byte) (p Path, whole bool) {
 			f.skipTo(nametypeField)
 		case "nametype", "objtype": // kernels before 4.1 say objtype
 			p.NameType = b.str(v)
-			if tail >= 0 {
+			if tail >= 0 && p.HasMode { // else a mode may follow in another record
 				if t := b.tails.keep(body[tail:], f.pos-tail); t != nil {
 					*t = Path{Mode: p.Mode, HasMode: p.HasMode, NameType: p.NameType}
 				}

@@ -78,6 +78,7 @@ func TestChunkOfHosts(t *testing.T) {
 func FuzzChunk(f *testing.F) {
 	f.Add([]byte("node=a type=CWD msg=audit(1.000:1): cwd=\"/\"\nnode=ab type=CWD msg=audit(1.000:1): cwd=\"/\"\ntype=CWD msg=audit(1.000:1): x\nno record\nnode=a type=EOE msg=audit(1.000:12): "))
 	f.Add([]byte("x node=a type=CWD msg=audit(1.000:1): \ntype=DAEMON_END msg=audit(1.000:1) a\ntype=DAEMON_END msg=audit(1.000:1): a\ntype=A msg=audit(1.000:1) : a"))
+	f.Add([]byte("xnode=zeta type=SYSCALL msg=audit(1.000:1): a\ntype=PATH msg=audit(1.000:1): item=0\nnode= type=CWD msg=audit(1.000:1): a\nnode= type=CWD msg=audit(1.000:1): b"))
 	f.Add([]byte("type=DAEMON_START msg=audit(1.000:1): a\ntype=PATH msg=audit(1.000:1): item=0\ntype=PATH msg=audit(1.000:1): item=1\nx\ntype=CWD msg=audit(1.000:1): a"))
 	f.Fuzz(func(t *testing.T, lines []byte) { inChunk(t, bytes.Split(lines, []byte("\n"))) })
 }

@@ -77,7 +77,7 @@ func (p *hint) parse(line []byte, rec *Record) error {
 	}
 	var rest []byte // after "audit("
 	if end := p.typeEnd(line); end > 0 {
-		rec.Line, rec.Node, rec.TypeName, rec.SameNode = line, p.node, line[len(p.lead):end], p.node != nil
+		rec.Line, rec.Node, rec.TypeName, rec.SameNode = line, p.node, line[len(p.lead):end], len(p.node) > 0
 		rest = line[end+len(msgAudit):]
 	} else {
 		h, err := findHeader(line)
@@ -85,8 +85,11 @@ func (p *hint) parse(line []byte, rec *Record) error {
 			return err
 		}
 		p.lead, p.node = typeLead, nil
-		if h.lead > 0 {
+		switch {
+		case h.lead > 0:
 			p.lead, p.node = line[:h.lead+len(typeLead)], h.node
+		case h.node != nil: // behind something else: the next line's node is its own
+			p.lead = nil
 		}
 		rest = h.cut(line, rec)
 	}
