@@ -71,7 +71,7 @@ func TestOrderTellsTheSame(t *testing.T) {
 	for _, host := range slices.Sorted(maps.Keys(logs)) {
 		for line := range bytes.Lines(logs[host]) {
 			var rec Record
-			if rnd.IntN(4) > 0 || ParseLine(line, &rec) != nil || rec.Type == 0 {
+			if rnd.IntN(10) > 0 || ParseLine(line, &rec) != nil || rec.Type == 0 {
 				continue
 			}
 			head, body, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), "): ")
