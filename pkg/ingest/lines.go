@@ -32,20 +32,20 @@ type Lines struct {
 	nul        bool // there is one in the buffer
 	clean      int  // up to here there is none
 	err        error
-	size       int           // of a buffer
-	fresh      func() []byte // see Keep
+	blocks     *Blocks // r, where lines stay valid
 }
 
-// NewLines reads the lines of r.
-func NewLines(r io.Reader) *Lines { return &Lines{r: r, size: BufferSize} }
+// NewLines reads the lines of r. Each is valid until the next call of Next.
+func NewLines(r io.Reader) *Lines { return &Lines{r: r} }
 
-// Reset makes l read r from its first line, with the buffer it has.
-func (l *Lines) Reset(r io.Reader) { *l = Lines{r: r, buf: l.buf, size: l.size, fresh: l.fresh} }
+// KeptLines reads lines that stay valid: a buffer is left to the lines in it,
+// and reading goes on in the next of b's. Where one ends and the next begins
+// depends on b's size and the bytes alone.
+func KeptLines(b *Blocks) *Lines { return &Lines{r: b, blocks: b} }
 
-// Keep lets lines stay valid: a buffer that is full is left to the lines in it,
-// and reading goes on in another, of size bytes, which fresh gives. Where one
-// buffer ends and the next begins depends on size and the bytes alone.
-func (l *Lines) Keep(size int, fresh func() []byte) { l.size, l.fresh = size, fresh }
+// Reset makes l, which is of NewLines, read r from its first line, with the
+// buffer it has.
+func (l *Lines) Reset(r io.Reader) { *l = Lines{r: r, buf: l.buf} }
 
 // Buffer gives the buffer that the last line is a part of.
 func (l *Lines) Buffer() []byte { return l.buf }
@@ -61,8 +61,7 @@ func (l *Lines) Clean() bool {
 
 // Next gives the next line without its newline (a CR before it is kept), its
 // number from 1, and how many NUL bytes stood before its first other byte.
-// NULs elsewhere in the line are left in it. The line is valid until the next
-// call. At the end the error is io.EOF; any other error is the reader's, comes
+// NULs elsewhere in the line are left in it. At the end the error is io.EOF; any other error is the reader's, comes
 // after the bytes that were read before it, and stays.
 func (l *Lines) Next() (line []byte, number int64, nuls int, err error) {
 	l.offset, l.tooLong, l.open = l.next, 0, false
@@ -140,7 +139,7 @@ func (l *Lines) slow() []byte {
 // long gives the first MaxLine bytes of a line and reads over the others.
 func (l *Lines) long() []byte {
 	buf := l.buf
-	if most := MaxLine + BufferSize; len(buf) < most || l.fresh != nil {
+	if most := MaxLine + BufferSize; len(buf) < most || l.blocks != nil {
 		buf = make([]byte, most)
 	}
 	length := int64(copy(buf, l.buf[l.start:l.end]))
@@ -171,7 +170,10 @@ func (l *Lines) fill(n int) bool {
 	if l.err != nil {
 		return false
 	}
-	if l.end == len(l.buf) || n == 0 && l.fresh == nil {
+	if l.end == len(l.buf) || n == 0 && l.blocks == nil {
+		if l.takeBlock(n) {
+			return true
+		}
 		to := l.room(n)
 		copy(to, l.buf[l.start:l.end])
 		l.buf = to
@@ -183,39 +185,46 @@ func (l *Lines) fill(n int) bool {
 	return m > 0
 }
 
+// takeBlock goes on in the next block, with the n unread bytes before what was
+// read into it, where it has room for them.
+func (l *Lines) takeBlock(n int) bool {
+	if l.blocks == nil {
+		return false
+	}
+	buf, from, ok := l.blocks.take(n)
+	if ok {
+		copy(buf[from-n:], l.buf[l.start:l.end])
+		l.buf, l.start, l.end = buf, from-n, len(buf)
+		l.nul, l.clean = false, l.start
+	}
+	return ok
+}
+
 // room gives the buffer to go on in with the n unread bytes.
 func (l *Lines) room(n int) []byte {
+	size := BufferSize
+	if l.blocks != nil {
+		size = l.blocks.size
+	}
 	// The largest buffer holds MaxLine and room to read on in.
 	if most := MaxLine + BufferSize; n > len(l.buf)/2 && len(l.buf) < most {
-		return make([]byte, min(2*len(l.buf), most))
+		return make([]byte, max(size, min(2*len(l.buf), most)))
 	}
 	switch {
-	case l.fresh != nil && n <= l.size/2:
-		return l.fresh()
-	case l.fresh != nil || l.buf == nil:
-		return make([]byte, max(l.size, len(l.buf)))
+	case l.blocks != nil && n <= size/2:
+		return l.blocks.buffer()
+	case l.blocks != nil || l.buf == nil:
+		return make([]byte, max(size, len(l.buf)))
 	}
 	return l.buf
 }
 
 // read reads at least one byte, or keeps the error.
-func (l *Lines) read(p []byte) (int, error) {
-	for range 100 {
-		if l.err != nil {
-			return 0, l.err
-		}
-		n, err := l.r.Read(p)
-		if err != nil {
-			l.err = err
-		}
-		if n > 0 {
-			return n, nil
-		}
-	}
+func (l *Lines) read(p []byte) (n int, err error) {
 	if l.err == nil {
-		l.err = io.ErrNoProgress
+		n, l.err = readSome(l.r, p)
 	}
-	return 0, l.err
+	return n, l.err
 }
 
 // TooLong gives the true length of the last line where that is more than

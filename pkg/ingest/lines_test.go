@@ -57,10 +57,14 @@ func readLines(t testing.TB, r io.Reader) ([]gotLine, error) {
 }
 
 // readKept reads lines that stay valid, and looks at them when all are read.
-func readKept(t testing.TB, in []byte, chunk int) []gotLine {
+func readKept(t testing.TB, in []byte, chunk int, ahead bool) []gotLine {
 	t.Helper()
-	lines := ingest.NewLines(&chunks{bytes.NewReader(in), chunk})
-	lines.Keep(64<<10, func() []byte { return make([]byte, 64<<10) })
+	blocks := ingest.NewBlocks(&chunks{bytes.NewReader(in), chunk}, 64<<10)
+	if ahead {
+		blocks.Ahead()
+		defer blocks.Close()
+	}
+	lines := ingest.KeptLines(blocks)
 	var kept [][]byte
 	var got []gotLine
 	for {
@@ -90,8 +94,10 @@ func TestLinesKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, chunk := range []int{4096, 100 << 10, 1 << 30} {
-		if diff := cmp.Diff(want, readKept(t, in, chunk)); diff != "" {
-			t.Errorf("chunk %d (-want +got):\n%.2000s", chunk, diff)
+		for _, ahead := range []bool{false, true} {
+			if diff := cmp.Diff(want, readKept(t, in, chunk, ahead)); diff != "" {
+				t.Errorf("chunk %d, ahead %t (-want +got):\n%.2000s", chunk, ahead, diff)
+			}
 		}
 	}
 }
@@ -222,7 +228,7 @@ func FuzzLines(f *testing.F) {
 		if !bytes.Equal(in, out) {
 			t.Fatalf("read %q, lines give %q", in, out)
 		}
-		if diff := cmp.Diff(got, readKept(t, in, max(1, chunk&0xffff))); diff != "" {
+		if diff := cmp.Diff(got, readKept(t, in, max(1, chunk&0xffff), chunk&1 == 0)); diff != "" {
 			t.Fatalf("kept (-want +got):\n%s", diff)
 		}
 	})
@@ -286,9 +292,10 @@ func TestLinesClean(t *testing.T) {
 			}
 			log = append(log, "y\n"...)
 		}
-		l := ingest.NewLines(iotest.HalfReader(bytes.NewReader(log)))
+		r := iotest.HalfReader(bytes.NewReader(log))
+		l := ingest.NewLines(r)
 		if keep {
-			l.Keep(8192, func() []byte { return make([]byte, 8192) })
+			l = ingest.KeptLines(ingest.NewBlocks(r, 8192))
 		}
 		unclean := 0
 		for {

@@ -9,7 +9,8 @@ import (
 
 // ahead reads an audit log beside the side that takes what it reads: lines are
 // found and their heads parsed on one processor while the other learns from
-// the chunk before. The order stays.
+// the chunk before, and whichever has less to do fills the buffers. The order
+// stays.
 type ahead struct {
 	rs         *records
 	full, free chan *stretchRead
@@ -44,6 +45,7 @@ func readAhead(rs *records) *ahead {
 	if rs.detail != nil {
 		rs.detail = func(int) {} // their records know their number
 	}
+	rs.log.blocks.Ahead()
 	go a.run()
 	return a
 }

@@ -67,6 +67,7 @@ func (in *input) open() (reader, *ingest.CountingReader, io.Closer, error) {
 	}
 	count := &ingest.CountingReader{R: stoppable{rc, in.interrupted}}
 	var r reader
+	open := closers{rc}
 	switch in.src.Kind {
 	case ingest.JournalExport:
 		r = journal.NewExport(count, in.src)
@@ -77,13 +78,14 @@ func (in *input) open() (reader, *ingest.CountingReader, io.Closer, error) {
 	case ingest.SyslogText:
 		r = syslog.New(count, in.src)
 	default:
-		r = newAuditLog(count, in.src, in.chunk)
+		log := newAuditLog(count, in.src, in.chunk)
+		r, open = log, closers{log.blocks, rc}
 	}
 	taken := count.N.Load
 	if s, ok := rc.(interface{ Stored() int64 }); ok {
 		taken = s.Stored
 	}
-	return r, count, closers{rc, in.progress.opens(in.src, taken)}, nil
+	return r, count, append(open, in.progress.opens(in.src, taken)), nil
 }
 
 // stoppable is a reader that fails when the run is interrupted: whatever reads an
@@ -127,11 +129,10 @@ func (cs closers) Close() error {
 // an AuditEntry. Whether it is a record shows when it is cut. Its lines are not
 // copied: a chunk takes over the buffer that they were read into.
 type auditLog struct {
-	lines *ingest.Lines
-	entry ingest.Entry
-	spare [][]byte // buffers that no line is in any more
-	given []byte   // the buffer that a chunk took last
-	size  int      // of a buffer
+	blocks *ingest.Blocks
+	lines  *ingest.Lines
+	entry  ingest.Entry
+	given  []byte // the buffer that a chunk took last
 
 	look bool   // lines are looked at whether they are torn
 	torn bool   // one was
@@ -141,24 +142,16 @@ type auditLog struct {
 }
 
 func newAuditLog(r io.Reader, src *ingest.Source, size int) *auditLog {
-	a := &auditLog{lines: ingest.NewLines(r), size: size}
+	b := ingest.NewBlocks(r, size)
+	a := &auditLog{blocks: b, lines: ingest.KeptLines(b)}
 	a.entry.Pos.Source = src
-	a.lines.Keep(size, func() []byte {
-		n := len(a.spare)
-		if n == 0 {
-			return make([]byte, size)
-		}
-		b := a.spare[n-1]
-		a.spare = a.spare[:n-1]
-		return b
-	})
 	return a
 }
 
 // take lets c, which must be empty, have the buffer that the last line is in.
 func (a *auditLog) take(c *auditd.Chunk) {
 	a.given = a.lines.Buffer()
-	a.reuse(c.Adopt(a.given))
+	a.blocks.Reuse(c.Adopt(a.given))
 }
 
 // pass reads over an entry.
@@ -166,16 +159,9 @@ func (a *auditLog) pass() error {
 	buf := a.lines.Buffer()
 	_, err := a.Next()
 	if now := a.lines.Buffer(); len(buf) > 0 && &now[0] != &buf[0] && (len(a.given) == 0 || &a.given[0] != &buf[0]) {
-		a.reuse(buf)
+		a.blocks.Reuse(buf)
 	}
 	return err
-}
-
-// reuse takes a buffer back.
-func (a *auditLog) reuse(b []byte) {
-	if cap(b) == a.size {
-		a.spare = append(a.spare, b[:cap(b)])
-	}
 }
 
 func (a *auditLog) Next() (*ingest.Entry, error) {
@@ -274,7 +260,7 @@ func (rs *records) next(c *auditd.Chunk) error {
 	c.Size = rs.in.chunk
 	rs.flush = false
 	if rs.log != nil {
-		rs.log.reuse(c.Adopt(nil))
+		rs.log.blocks.Reuse(c.Adopt(nil))
 	}
 	for {
 		e := rs.left
