@@ -118,12 +118,20 @@ func TestOneEventOfManyRecords(t *testing.T) {
 	}
 }
 
-// TestNoRoomForFacts gives a log more facts than are held in memory, where
-// nothing can be written: the run ends with that error, and soon.
+// TestNoRoomForFacts gives a log more facts of one session than are held in
+// memory, where nothing can be written: the run ends with that error, and soon.
 func TestNoRoomForFacts(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
-	if _, err := replay.Run(oneLog(sessionLog(130_000)), &heavy{}, replay.Options{}); err == nil || !strings.HasPrefix(err.Error(), "temporary file: ") {
-		t.Errorf("error %v", err)
+	log := bytes.NewBuffer(sessionLog(1))
+	for i := range 10_000 {
+		fmt.Fprintf(log, "type=USER_START msg=audit(%d.000:%d): pid=1 uid=0 auid=1000 ses=1 msg='op=PAM:session_open acct=\"core\" exe=\"/usr/bin/sudo\" res=success'\n", 1700000001+i, i+2)
+	}
+	var h heavy
+	if _, err := replay.Run(oneLog(log.Bytes()), &h, replay.Options{Hold: 1000}); err == nil || !strings.HasPrefix(err.Error(), "temporary file: ") || h.events > 0 {
+		t.Errorf("%d events, error %v", h.events, err)
+	}
+	if _, err := replay.Run(oneLog(log.Bytes()), &h, replay.Options{Hold: 2000}); err != nil || h.events != 10_001 {
+		t.Errorf("all in memory: %d events, error %v", h.events, err)
 	}
 }
 

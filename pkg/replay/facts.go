@@ -18,17 +18,19 @@ import (
 	"github.com/elastic/go-libaudit/v2/auparse"
 )
 
-// maxFacts is how many facts are held in memory, and maxFactText how many
-// bytes of them. More are written, in sorted runs, to a temporary file that
-// has no name.
+// factsHeld is how many facts are held in memory for each session that is
+// (Options.Hold), leastFacts how many in any case, and maxFactText how many bytes
+// of them. More are written, in sorted runs, to a temporary file that has no name.
 const (
-	maxFacts    = 1 << 15
-	maxFactText = 8 << 20
+	factsHeld   = 8
+	leastFacts  = 1 << 10
+	maxFactText = 16 << 20
 )
 
 // facts keeps the facts of the first pass, encoded, and gives them in the
 // order of time.
 type facts struct {
+	most    int // may be held
 	held    []factKey
 	text    [][]byte // the held facts, encoded, in blocks
 	size    int      // bytes of them
@@ -38,6 +40,7 @@ type facts struct {
 	end     int64 // of the file
 	sources []*ingest.Source
 	strings auditd.Strings // that facts have in common
+	ahead   bool           // they are read and decoded beside what they are given to
 	err     error
 }
 
@@ -56,7 +59,7 @@ func (fs *facts) add(f *fact) {
 	if fs.err != nil {
 		return // each gives the error, and no facts
 	}
-	if len(fs.held) == maxFacts || fs.size >= maxFactText {
+	if len(fs.held) >= fs.most || fs.size >= maxFactText {
 		fs.spill()
 	}
 	if len(fs.held) == cap(fs.held) {
@@ -279,8 +282,41 @@ func (fs *facts) decode(b []byte, f *fact) error {
 // factStrings is how many strings facts share.
 const factStrings = 1 << 12
 
+// factsAhead is how many facts are handed on at once where they are read ahead.
+const factsAhead = 256
+
 // each calls do for every fact, in order. The fact is do's until it returns.
 func (fs *facts) each(do func(*fact)) error {
+	if !fs.ahead {
+		return fs.merge(do)
+	}
+	full, free := make(chan []fact, 2), make(chan []fact, 2)
+	for range cap(free) {
+		free <- make([]fact, 0, factsAhead)
+	}
+	var err error // of the other goroutine, which has ended when full is closed
+	go func() {
+		defer close(full)
+		batch := <-free
+		err = fs.merge(func(f *fact) {
+			if batch = append(batch, *f); len(batch) == cap(batch) {
+				full <- batch
+				batch = <-free
+			}
+		})
+		full <- batch
+	}()
+	for batch := range full {
+		for i := range batch {
+			do(&batch[i])
+		}
+		free <- batch[:0]
+	}
+	return err
+}
+
+// merge calls do for every fact, of the runs and of what is held, in order.
+func (fs *facts) merge(do func(*fact)) error {
 	if fs.err != nil {
 		return fs.err
 	}

@@ -36,10 +36,10 @@ func TestFactsComeBack(t *testing.T) {
 		}
 		return fmt.Sprint(random.IntN(500))
 	}
-	var fs facts
+	fs := facts{most: 1 << 13}
 	defer fs.close()
 	var want []fact
-	for i := range 2*maxFacts + 5000 {
+	for i := range 2*fs.most + 5000 {
 		f := fact{node: int32(random.IntN(3) - 1), Fact: auditd.Fact{Type: types[random.IntN(3)], Millis: int64(i/3 - random.IntN(5)), Serial: uint32(random.IntN(2)),
 			Pos: ingest.Pos{Source: sources[random.IntN(3)], Line: int64(i)}, PID: random.IntN(1 << 22), PPID: i, Ses: random.Uint32(), HasSes: i%2 == 0,
 			AUID: random.Uint32(), OldSes: random.Uint32(), OK: i%3 == 0}}

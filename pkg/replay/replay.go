@@ -33,7 +33,7 @@ type Options struct {
 	Zone      *time.Location // of logs whose lines have none; nil: found from the evidence
 	Transient bool           // the view keeps no string of an event after Encode
 	Workers   int            // 1 does one thing at a time; the output is the same for any number
-	Hold      int            // sessions, and logins, in memory with all that is known of them, others in a file; 0 is 16,384
+	Hold      int            // sessions, and logins, in memory with all that is known of them, and eight facts for each, others in a file; 0 is 16,384
 	Log       *zap.SugaredLogger
 
 	Paths bool                 // schema.Event.Paths, for selections by path
@@ -102,11 +102,12 @@ func Run(sources []*ingest.Source, w auditevent.EventEncoder, opt Options) (*Sum
 		return nil
 	}
 	r.scan.observer = opt.Observer
-	r.scan.ahead = opt.Workers != 1
+	r.scan.ahead, r.scan.facts.ahead = opt.Workers != 1, opt.Workers != 1
 	defer r.scan.facts.close()
 	defer r.refused.close()
+	hold := cmp.Or(opt.Hold, usualHold)
+	r.scan.facts.most = max(factsHeld*hold, leastFacts)
 	if opt.Observer == nil {
-		hold := cmp.Or(opt.Hold, usualHold)
 		r.store = tracker.NewStore(hold, func(number int) (*sshd.Login, error) { return r.logins.get(number - 1) })
 		defer r.store.Close()
 		r.logins.hold = hold
