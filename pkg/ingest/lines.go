@@ -61,8 +61,9 @@ func (l *Lines) Clean() bool {
 
 // Next gives the next line without its newline (a CR before it is kept), its
 // number from 1, and how many NUL bytes stood before its first other byte.
-// NULs elsewhere in the line are left in it. At the end the error is io.EOF; any other error is the reader's, comes
-// after the bytes that were read before it, and stays.
+// NULs elsewhere in the line are left in it. At the end the error is io.EOF;
+// any other error is the reader's, comes after the bytes that were read before
+// it, and stays.
 func (l *Lines) Next() (line []byte, number int64, nuls int, err error) {
 	l.offset, l.tooLong, l.open = l.next, 0, false
 	// Nearly every line: whole in the buffer.
