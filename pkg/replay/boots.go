@@ -209,12 +209,13 @@ func median(st []stamp) uint32 {
 }
 
 // fallBefore finds the last fall of a serial in (from, to], or gives the
-// fallback.
+// fallback. Within a chain serials fall a little, and between two chains of one
+// boot where the clock is set back: neither is a new boot.
 func (a *audited) fallBefore(from, to, fallback int64) int64 {
-	st := a.stamps
+	st, cs := a.stamps, a.chains
 	i := sort.Search(len(st), func(i int) bool { return st[i].millis > to }) - 1
 	for ; i > 0 && st[i].millis > from; i-- {
-		if st[i].serial < st[i-1].serial {
+		if st[i].serial < st[i-1].serial && cs.all[cs.of[i]].began != cs.all[cs.of[i-1]].began {
 			return st[i].millis
 		}
 	}
@@ -243,16 +244,32 @@ func (a *audited) sessionFalls(cuts *[]int64) {
 	}
 }
 
-// gapBefore finds the event after the longest silence in (from, to].
+// gapBefore finds the event in (from, to] that a boot begins with, where no
+// serial falls: of those with which a chain begins, that after the longest
+// silence. Where a chain goes on, so does the kernel, however long it is silent.
 func (a *audited) gapBefore(from, to int64) int64 {
-	st := a.stamps
-	i := sort.Search(len(st), func(i int) bool { return st[i].millis > from })
-	best, gap := to, int64(-1)
-	for ; i < len(st) && st[i].millis <= to; i++ {
-		if i > 0 && st[i].millis-st[i-1].millis > gap {
-			best, gap = st[i].millis, st[i].millis-st[i-1].millis
+	st, cs := a.stamps, a.chains
+	first := sort.Search(len(st), func(i int) bool { return st[i].millis > from })
+	longest := func(begins bool) (best int64, found bool) {
+		best, gap := to, int64(-1)
+		for i := first; i < len(st) && st[i].millis <= to; i++ {
+			if begins && cs.all[cs.of[i]].began != i {
+				continue
+			}
+			silence := int64(0) // what the log has lost is none that it shows
+			if i > 0 {
+				silence = st[i].millis - st[i-1].millis
+			}
+			if silence > gap {
+				best, gap, found = st[i].millis, silence, true
+			}
 		}
+		return best, found
 	}
+	if best, ok := longest(true); ok {
+		return best
+	}
+	best, _ := longest(false)
 	return best
 }
 

@@ -200,15 +200,16 @@ func (cs *chains) index(at int64) int {
 // compare finds the chains that run beside another of another boot.
 func (cs *chains) compare() {
 	var falls []int32
+	var fitBoth map[[2]*chain]int
 	var open []*chain
 	for _, c := range cs.all { // in the order of their first
 		open = slices.DeleteFunc(open, func(o *chain) bool { return o.last < c.first })
 		if falls == nil && len(open) > 0 {
-			falls = cs.falls()
+			falls, fitBoth = cs.falls(), cs.fitBoth()
 		}
 		for _, o := range open {
 			switch {
-			case falls[min(o.last, c.last)]-falls[max(o.first, c.first)] < leastFalls || cs.oneBoot(o, c):
+			case !cs.atOnce(o, c, falls, fitBoth[[2]*chain{o, c}]) || cs.oneBoot(o, c):
 			case min(o.events, c.events) < few:
 				o.stray, c.stray = o.stray || o.events < few, c.stray || c.events < few
 			default:
@@ -217,6 +218,49 @@ func (cs *chains) compare() {
 		}
 		open = append(open, c)
 	}
+}
+
+// atOnce reports whether two chains that overlap in time show two boots: the
+// serials fall from one to the other time and again; or once, where one goes on
+// as if the other were not there, or events fit both; or they have serials in
+// common, of which a kernel gives none twice.
+func (cs *chains) atOnce(o, c *chain, falls []int32, fitBoth int) bool {
+	least := int32(leastFalls)
+	if fitBoth >= few || o.first < c.first && o.last > c.last {
+		least = 1
+	}
+	end := min(o.last, c.last, len(falls)-2) + 1 // the event behind may be the one that falls
+	return falls[end]-falls[max(o.first, c.first)] >= least || cs.common(o, c) >= few
+}
+
+// fitBoth counts the events that fit two chains.
+func (cs *chains) fitBoth() map[[2]*chain]int {
+	n := make(map[[2]*chain]int)
+	for _, a := range cs.also {
+		c := cs.all[cs.of[a.at]]
+		n[[2]*chain{a.c, c}]++
+		n[[2]*chain{c, a.c}]++
+	}
+	return n
+}
+
+// common counts serials that two chains both have, up to few.
+func (cs *chains) common(a, b *chain) int {
+	n := 0
+	from := cs.from(max(a.low, b.low))
+	for k := 0; k+1 < len(from) && n < few; k++ {
+		if cs.left--; cs.left < 0 || from[k].serial() > min(a.high, b.high) {
+			break
+		}
+		if from[k].serial() != from[k+1].serial() {
+			continue
+		}
+		x, y := cs.all[cs.of[from[k].at()]], cs.all[cs.of[from[k+1].at()]]
+		if x == a && y == b || x == b && y == a {
+			n++
+		}
+	}
+	return n
 }
 
 const (

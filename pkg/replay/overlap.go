@@ -37,6 +37,7 @@ func (h *host) findOverlaps(a *audited, journals []journalBoot, thin bool) {
 	}
 	cs.claimBoots(h, journals, o)
 	cs.crossed()
+	cs.beginTorn(journals, o)
 	for i := range journals {
 		if j := &journals[i]; j.clamped && j.first <= journals[i-1].last {
 			cs.tear(h, j.id)
@@ -108,6 +109,16 @@ func (cs *chains) tear(h *host, id string) {
 	i := cs.index(h.boots[b].start)
 	for _, c := range cs.all {
 		if c.boot == unclaimed && c.first < i && c.last >= i {
+			c.boot = nobody
+		}
+	}
+}
+
+// beginTorn gives up the chains that begin while two boots' journals show both,
+// unless it is where one of the two begins.
+func (cs *chains) beginTorn(journals []journalBoot, o *overlap) {
+	for _, c := range cs.all {
+		if c.boot == unclaimed && o.isTorn(c.from) && !slices.ContainsFunc(journals, func(j journalBoot) bool { return cs.near(&j, c) }) {
 			c.boot = nobody
 		}
 	}
@@ -197,8 +208,11 @@ func (cs *chains) crossed() {
 	}
 	for _, c := range cs.all {
 		for _, r := range c.resumed {
-			// The other fell silent meanwhile: it may be the one that goes on.
-			if slices.ContainsFunc(c.beside, func(o *chain) bool { return o.until > cs.st[r.before].millis-startMargin && o.last < r.at }) {
+			// The other fell silent meanwhile: it may be the one that goes on,
+			// unless it has had that serial.
+			if slices.ContainsFunc(c.beside, func(o *chain) bool {
+				return o.until > cs.st[r.before].millis-startMargin && o.last < r.at && o.high < cs.st[r.at].serial
+			}) {
 				c.crossed = min(c.crossed, r.at)
 			}
 		}
