@@ -17,7 +17,7 @@ import (
 // without a change to those inside, in whatever order the file has them.
 func TestBetween(t *testing.T) {
 	t.Parallel()
-	for _, name := range hostNames {
+	for _, name := range someHosts() {
 		h := host(t, name)
 		all := h.with("sshd.export")
 		whole := &recorder{text: true}

@@ -141,7 +141,7 @@ func comparable(t *testing.T, c carries, events []event) []string {
 // told, and no event gets a wrong name.
 func TestWrongZone(t *testing.T) {
 	t.Parallel()
-	for _, name := range hostNames {
+	for _, name := range someHosts() {
 		h := host(t, name)
 		f := file{"sshd.short", ingest.SyslogText, forms(t, h.sshd["sshd.export"].data, time.UTC)["short"]}
 		for _, hours := range []float64{-12, -0.25, 1, 5.75} {

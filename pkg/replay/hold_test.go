@@ -26,7 +26,8 @@ func TestHoldChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, h := range all {
+	for _, name := range someHosts() {
+		h := all[name]
 		t.Run(h.name, func(t *testing.T) {
 			t.Parallel()
 			for _, log := range []string{"sshd.export", "auth.log"} {
@@ -73,7 +74,11 @@ func TestHoldOfManySessions(t *testing.T) {
 		return hex.EncodeToString(sum.Sum(nil))
 	}
 	want := written(0)
-	for _, hold := range []int{1, 2, 30} {
+	holds := []int{1, 2, 30}
+	if testing.Short() {
+		holds = holds[:1]
+	}
+	for _, hold := range holds {
 		if got := written(hold); got != want {
 			t.Errorf("%d held: other bytes", hold)
 		}

@@ -16,6 +16,9 @@ func TestDamagedCaseOfHostName(t *testing.T) {
 	t.Parallel()
 	h := host(t, "trixie-A")
 	for i := range h.audit {
+		if testing.Short() && i > 0 {
+			break // one shows races as well
+		}
 		e := h.with("auth.log")
 		at := slices.IndexFunc(e, func(f file) bool { return f.name == h.audit[i].name })
 		e = slices.Clone(e)
