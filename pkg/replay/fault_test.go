@@ -65,7 +65,7 @@ func TestFaults(t *testing.T) {
 	}
 	n := *faultN
 	if testing.Short() {
-		n = min(n, 6)
+		n = min(n, 2)
 	}
 	for i := range n {
 		seeds <- *faultSeed + uint64(i)
