@@ -221,16 +221,15 @@ func (cs *chains) compare() {
 }
 
 // atOnce reports whether two chains that overlap in time show two boots: the
-// serials fall from one to the other time and again; or once, where one goes on
-// as if the other were not there, or events fit both; or they have serials in
-// common, of which a kernel gives none twice.
+// serials fall from one to the other time and again; once is enough where
+// events fit both, so that they are not far apart for long. That both have the
+// same serials is no sign: damaged times and copies do that too.
 func (cs *chains) atOnce(o, c *chain, falls []int32, fitBoth int) bool {
 	least := int32(leastFalls)
-	if fitBoth >= few || o.first < c.first && o.last > c.last {
+	if fitBoth >= few {
 		least = 1
 	}
-	end := min(o.last, c.last, len(falls)-2) + 1 // the event behind may be the one that falls
-	return falls[end]-falls[max(o.first, c.first)] >= least || cs.common(o, c) >= few
+	return falls[min(o.last, c.last)]-falls[max(o.first, c.first)] >= least
 }
 
 // fitBoth counts the events that fit two chains.
@@ -240,25 +239,6 @@ func (cs *chains) fitBoth() map[[2]*chain]int {
 		c := cs.all[cs.of[a.at]]
 		n[[2]*chain{a.c, c}]++
 		n[[2]*chain{c, a.c}]++
-	}
-	return n
-}
-
-// common counts serials that two chains both have, up to few.
-func (cs *chains) common(a, b *chain) int {
-	n := 0
-	from := cs.from(max(a.low, b.low))
-	for k := 0; k+1 < len(from) && n < few; k++ {
-		if cs.left--; cs.left < 0 || from[k].serial() > min(a.high, b.high) {
-			break
-		}
-		if from[k].serial() != from[k+1].serial() {
-			continue
-		}
-		x, y := cs.all[cs.of[from[k].at()]], cs.all[cs.of[from[k+1].at()]]
-		if x == a && y == b || x == b && y == a {
-			n++
-		}
 	}
 	return n
 }
