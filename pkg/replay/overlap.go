@@ -206,17 +206,7 @@ func (cs *chains) crossed() {
 		}
 		longest[g] = two
 	}
-	for _, c := range cs.all {
-		for _, r := range c.resumed {
-			// The other fell silent meanwhile: it may be the one that goes on,
-			// unless it has had that serial.
-			if slices.ContainsFunc(c.beside, func(o *chain) bool {
-				return o.until > cs.st[r.before].millis-startMargin && o.last < r.at && o.high < cs.st[r.at].serial
-			}) {
-				c.crossed = min(c.crossed, r.at)
-			}
-		}
-	}
+	cs.silentMeanwhile()
 	from := make(map[*chain]int)
 	for _, a := range cs.also {
 		c := cs.all[cs.of[a.at]]
@@ -236,6 +226,22 @@ func (cs *chains) crossed() {
 	for c, g := range group {
 		if at, ok := from[g]; ok {
 			c.crossed = min(c.crossed, at)
+		}
+	}
+}
+
+// silentMeanwhile finds the chains that go on after a silence in which another
+// fell silent too.
+func (cs *chains) silentMeanwhile() {
+	for _, c := range cs.all {
+		for _, r := range c.resumed {
+			// The other fell silent meanwhile: it may be the one that goes on,
+			// unless it has had that serial.
+			if slices.ContainsFunc(c.beside, func(o *chain) bool {
+				return o.until > cs.st[r.before].millis-startMargin && o.last < r.at && o.high < cs.st[r.at].serial
+			}) {
+				c.crossed = min(c.crossed, r.at)
+			}
 		}
 	}
 }
